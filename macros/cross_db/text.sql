@@ -1,0 +1,42 @@
+{# Whether a text holds a match of a regular expression (RE2). #}
+{% macro regexp_contains(text, pattern) %}
+    {{- return(adapter.dispatch('regexp_contains', 'chatfuel')(text, pattern)) -}}
+{% endmacro %}
+
+{% macro default__regexp_contains(text, pattern) -%}
+    regexp_matches({{ text }}, {{ pattern }})
+{%- endmacro %}
+
+{% macro bigquery__regexp_contains(text, pattern) -%}
+    regexp_contains({{ text }}, {{ pattern }})
+{%- endmacro %}
+
+{# How a name or a value is compared with the rules in kpi_rules: lower case, spaces as underscores. #}
+{% macro normalise_name(text) -%}
+    replace(lower({{ text }}), ' ', '_')
+{%- endmacro %}
+
+{#
+  A hash that identifies a row: md5 over the columns, each led by its length, so that no two lists of values
+  are written alike. A null is written as nothing, an empty text as "0:".
+#}
+{% macro hash_key(columns) -%}
+    {{ adapter.dispatch('md5_hex', 'chatfuel')(chatfuel.key_text(columns)) }}
+{%- endmacro %}
+
+{% macro key_text(columns) -%}
+    concat(
+        {%- for column in columns %}
+        coalesce(concat(cast(length(cast({{ column }} as string)) as string), ':', cast({{ column }} as string)), '-')
+        {{- ", ';', " if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{% macro default__md5_hex(text) -%}
+    md5({{ text }})
+{%- endmacro %}
+
+{% macro bigquery__md5_hex(text) -%}
+    to_hex(md5({{ text }}))
+{%- endmacro %}

@@ -1,0 +1,56 @@
+{# The day, in chatfuel_timezone, of a UTC timestamp. #}
+{% macro local_date(timestamp) %}
+    {{- return(adapter.dispatch('local_date', 'chatfuel')(timestamp)) -}}
+{% endmacro %}
+
+{% macro default__local_date(timestamp) -%}
+    cast(({{ timestamp }}) at time zone 'UTC' at time zone '{{ var("chatfuel_timezone") }}' as date)
+{%- endmacro %}
+
+{% macro bigquery__local_date(timestamp) -%}
+    date({{ timestamp }}, '{{ var("chatfuel_timezone") }}')
+{%- endmacro %}
+
+{# The moment half-way between two timestamps, to the microsecond below. #}
+{% macro midpoint(earlier, later) %}
+    {{- return(adapter.dispatch('midpoint', 'chatfuel')(earlier, later)) -}}
+{% endmacro %}
+
+{% macro default__midpoint(earlier, later) -%}
+    make_timestamp((epoch_us({{ earlier }}) + epoch_us({{ later }})) // 2)
+{%- endmacro %}
+
+{% macro bigquery__midpoint(earlier, later) -%}
+    timestamp_micros(div(unix_micros({{ earlier }}) + unix_micros({{ later }}), 2))
+{%- endmacro %}
+
+{# A timestamp so many days of 24 hours before another. #}
+{% macro days_before(timestamp, days) %}
+    {{- return(adapter.dispatch('days_before', 'chatfuel')(timestamp, days)) -}}
+{% endmacro %}
+
+{% macro default__days_before(timestamp, days) -%}
+    {{ timestamp }} - interval '{{ days * 24 }} hours'
+{%- endmacro %}
+
+{% macro bigquery__days_before(timestamp, days) -%}
+    timestamp_sub({{ timestamp }}, interval {{ days * 24 }} hour)
+{%- endmacro %}
+
+{# A timestamp from whole seconds since 1970, UTC. #}
+{% macro epoch_to_timestamp(seconds) %}
+    {{- return(adapter.dispatch('epoch_to_timestamp', 'chatfuel')(seconds)) -}}
+{% endmacro %}
+
+{% macro default__epoch_to_timestamp(seconds) -%}
+    make_timestamp({{ seconds }} * 1000000)
+{%- endmacro %}
+
+{% macro bigquery__epoch_to_timestamp(seconds) -%}
+    timestamp_seconds({{ seconds }})
+{%- endmacro %}
+
+{# For comparisons only: the end of a spell that has none yet lies after every pull. #}
+{% macro open_ended(timestamp) -%}
+    coalesce({{ timestamp }}, timestamp '9999-12-31 00:00:00')
+{%- endmacro %}

@@ -1,0 +1,84 @@
+{#
+  How far an incremental history table has come: {bot_id: pulled_at of the last pull that left a trace in it}.
+  Asked when the model is compiled, so that what follows from it stands in the SQL as constants and prunes partitions.
+  A pull that changed nothing leaves no trace; it is worked through again, which changes nothing again.
+
+  changed_at: the columns that say when a row was made or altered; every one a pulled_at.
+  partition_date: the partition column of a large table. Its newest partitions (and its rows without one) are asked
+    first; the whole table only if a bot left no trace there.
+#}
+{% macro processed_through(changed_at, partition_date=none) %}
+    {% if not (execute and is_incremental()) %}
+        {{ return({}) }}
+    {% endif %}
+    {% if partition_date is none %}
+        {{ return(chatfuel.last_traces(changed_at, 'true')) }}
+    {% endif %}
+    {% set recent = run_query(
+        "select min(pull_date) as recent_date, count(distinct bot_id) as bots from ("
+        ~ "select bot_id, pull_date, row_number() over (partition by bot_id order by pulled_at desc) as pull_rank from "
+        ~ ref('int_chatfuel__pulls') ~ ") as ranked where pull_rank <= 10"
+    ).rows[0] %}
+    {% if recent['bots'] == 0 %}
+        {{ return({}) }}
+    {% endif %}
+    {% set processed = chatfuel.last_traces(
+        changed_at,
+        "(" ~ partition_date ~ " is null or " ~ partition_date ~ " >= date '" ~ recent['recent_date'] ~ "')"
+    ) %}
+    {% if processed | length < recent['bots'] or processed.values() | min | string < recent['recent_date'] | string %}
+        {% set processed = chatfuel.last_traces(changed_at, 'true') %}
+    {% endif %}
+    {{ return(processed) }}
+{% endmacro %}
+
+{% macro last_traces(changed_at, condition) %}
+    {% set traces = [] %}
+    {% for column in changed_at %}
+        {% set before = " and " ~ column ~ " < " ~ chatfuel.rebuild_start() if var('chatfuel_rebuild_from') else "" %}
+        {% do traces.append(
+            "select bot_id, " ~ column ~ " as changed_at from " ~ this
+            ~ " where " ~ condition ~ " and " ~ column ~ " is not null" ~ before
+        ) %}
+    {% endfor %}
+    {% set processed = {} %}
+    {% for row in run_query(
+        "select bot_id, max(changed_at) as changed_at from (" ~ traces | join(" union all ")
+        ~ ") as traces group by bot_id"
+    ).rows %}
+        {% do processed.update({row['bot_id']: row['changed_at']}) %}
+    {% endfor %}
+    {{ return(processed) }}
+{% endmacro %}
+
+{# Whether a pull (columns bot_id, pulled_at) comes after what processed_through() answered. #}
+{% macro is_unprocessed(processed) -%}
+    {%- if processed -%}
+    case bot_id
+        {%- for bot_id, changed_at in processed | dictsort %}
+        when '{{ bot_id }}' then pulled_at > timestamp '{{ changed_at.strftime("%Y-%m-%d %H:%M:%S") }}'
+        {%- endfor %}
+        else true
+    end
+    {%- else -%}
+    true
+    {%- endif -%}
+{%- endmacro %}
+
+{# The first pull_date, as a constant, that holds an unprocessed pull; none where every pull is new. #}
+{% macro first_unprocessed_date(processed) %}
+    {% if not processed %}
+        {{ return(none) }}
+    {% endif %}
+    {{ return(
+        run_query(
+            "select coalesce(min(pull_date), date '9999-12-31') as first_date from " ~ ref('int_chatfuel__pulls')
+            ~ " where " ~ chatfuel.is_unprocessed(processed)
+        ).rows[0]['first_date']
+    ) }}
+{% endmacro %}
+
+{# The first moment that chatfuel_rebuild_from derives again. #}
+{% macro rebuild_start() -%}
+    timestamp '{{ var("chatfuel_rebuild_from") }} 00:00:00'
+{%- endmacro %}

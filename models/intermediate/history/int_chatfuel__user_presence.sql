@@ -1,0 +1,10 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key='presence_key',
+        pre_hook="{{ chatfuel.rewind('valid_from', {'valid_to': ['valid_to', 'ended_pull_id']}) }}",
+    )
+}}
+
+{{ presence_runs(ref('stg_chatfuel__users'), 'chatfuel_user_id') }}

@@ -1,0 +1,27 @@
+with
+
+pulls as (
+    select * from {{ source('chatfuel', 'pulls') }}
+),
+
+final as (
+    select
+        bot_id,
+        pull_id,
+        pull_date,
+        pulled_at,
+        source,
+        loader_version,
+        attributes_rows,
+        users_rows,
+        user_attributes_rows,
+        segments_rows,
+        broadcasts_rows,
+        scheduled_entries_rows,
+        broadcast_stats_rows,
+        block_filters_rows,
+        broadcast_recipients_rows,
+    from pulls
+)
+
+select * from final

@@ -1,0 +1,48 @@
+with
+
+users as (
+    select * from {{ source('chatfuel', 'users') }}
+),
+
+pulls as (
+    select * from {{ ref('stg_chatfuel__pulls') }}
+),
+
+committed as (
+    select users.*
+    from users
+    inner join pulls
+        on
+            users.bot_id = pulls.bot_id
+            and users.pull_id = pulls.pull_id
+            and users.pull_date = pulls.pull_date
+),
+
+final as (
+    select
+        bot_id,
+        pull_id,
+        pull_date,
+        pulled_at,
+        chatfuel_user_id,
+        page_id,
+        first_name,
+        last_name,
+        signed_up,
+        {{ parse_timestamp('signed_up') }} as signed_up_at,
+        last_seen,
+        {{ parse_timestamp('last_seen') }} as last_seen_at,
+        status,
+        timezone,
+        gender,
+        locale,
+        source,
+        sessions,
+        last_visited_block_id,
+        last_visited_block_name,
+        instagram_name,
+        instagram_handle,
+    from committed
+)
+
+select * from final
