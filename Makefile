@@ -1,0 +1,72 @@
+# Everything runs in .venv. Every target makes it first, or does nothing about it if it is up to date.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_DUCKDB := data/demo/demo.duckdb
+
+export DBT_PROFILES_DIR := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs lock clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and fetch the dbt packages
+
+demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
+	@$(BIN)/python -m sandbox.demo
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
+
+lint-python: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lint-sql: setup
+	$(BIN)/sqlfluff lint
+
+lint-dbt: setup
+	$(BIN)/dbt --quiet --warn-error-options '{"error": ["Deprecations"]}' parse --no-partial-parse --show-all-deprecations
+
+format: setup ## Mend what lint can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix
+
+docs: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
+docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site of CHATFUEL_DUCKDB_PATH, else of the demo
+	$(BIN)/dbt --quiet docs generate --static
+	@echo "The docs site: target/static_index.html"
+
+lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
+	$(COMPILE) --extra dev --output-file requirements-dev.txt
+	$(COMPILE) --constraints requirements-dev.txt --output-file requirements.txt
+
+clean: ## Remove what these targets made; your pulls in data/ stay
+	rm -rf .venv dbt_packages package-lock.yml target logs data/demo .pytest_cache .ruff_cache .hypothesis
+
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+$(DEMO_DUCKDB):
+	@$(MAKE) demo
+
+.venv/.made:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo '"$(PYTHON)" is not Python 3.11 or newer. Install one, or name one: make PYTHON=python3.12' >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	@touch $@
+
+.venv/.installed: requirements-dev.txt .venv/.made
+	@echo "Installing requirements-dev.txt into .venv (a minute or two, the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	@touch $@
+
+dbt_packages/.installed: packages.yml .venv/.installed $(wildcard tests/offline_packages/* tests/offline_packages/*/macros/*)
+	@$(BIN)/python tests/offline_packages/install.py
+	@touch $@

@@ -1,0 +1,105 @@
+"""The generic tests that the project takes from dbt packages do what `cases.yml` says.
+
+The cases hold for `tests/offline_packages/` and, where set-up could fetch them, for the real packages.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"offline": ROOT / "tests/offline_packages"}
+# the hub's dbt_expectations brings dbt_date along; the offline one needs nothing
+if (ROOT / "dbt_packages/dbt_date").is_dir():
+    PACKAGES["hub"] = ROOT / "dbt_packages"
+DBT = Path(sys.executable).with_name("dbt")
+CASES = yaml.safe_load(Path(__file__).with_name("cases.yml").read_text())
+RULES = {rule: case | {"test": test} for test, cases in CASES.items() for rule, case in cases.items()}
+REFUSED = [rule for rule, case in RULES.items() if case["failures"] == "refused"]
+COUNTED = [rule for rule in RULES if rule not in REFUSED]
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def packages(request):
+    """The folder that stands for `dbt_packages/`."""
+    return PACKAGES[request.param]
+
+
+@pytest.fixture(scope="module")
+def failures(packages, tmp_path_factory):
+    """By rule, how many failing rows dbt counts."""
+    project = write_project(tmp_path_factory.mktemp("project"), packages, COUNTED)
+    tested = dbt(project, "test")
+    results_file = project / "target/run_results.json"
+    assert results_file.exists(), tested.stdout + tested.stderr
+    results = json.loads(results_file.read_text())["results"]
+    return {name(result): result["failures"] for result in results if result["unique_id"].startswith("test.")}
+
+
+def name(result):
+    """Returns the rule of a data test's result: `test.throw_away.<rule>__test.<hash>`."""
+    return result["unique_id"].split(".")[2].removesuffix("__test")
+
+
+def write_project(project, packages, rules):
+    """Writes a dbt project on DuckDB with one model and one data test for every rule."""
+    profile = {"target": "dev", "outputs": {"dev": {"type": "duckdb", "path": "throw_away.duckdb"}}}
+    flags = {"send_anonymous_usage_stats": False, "require_generic_test_arguments_property": True}
+    documents = {
+        "dbt_project.yml": {
+            "name": "throw_away",
+            "profile": "throw_away",
+            "flags": flags,
+            "models": {"+materialized": "ephemeral"},
+        },
+        "profiles.yml": {"throw_away": profile},
+        "models/models.yml": {"models": [{"name": rule, "data_tests": [data_test(rule)]} for rule in rules]},
+    }
+    (project / "models").mkdir()
+    for path, document in documents.items():
+        (project / path).write_text(yaml.safe_dump(document))
+    (project / "models/parents.sql").write_text("select * from (values (1), (2), (null)) as t (id)")
+    for rule in rules:
+        (project / f"models/{rule}.sql").write_text(f"select * from {RULES[rule]['table']}")
+    shutil.copytree(packages, project / "dbt_packages", ignore=shutil.ignore_patterns("integration_tests"))
+    return project
+
+
+def data_test(rule):
+    """Returns the rule's data test as the YAML of a model spells it."""
+    case = RULES[rule]
+    properties = {"arguments": case["arguments"], "config": case.get("config", {})}
+    return {case["test"]: {"name": f"{rule}__test"} | properties}
+
+
+def dbt(project, command):
+    """Runs dbt in the project, with nothing of the caller's own dbt configuration."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DBT_")}
+    return subprocess.run(
+        [DBT, "--quiet", command], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("rule", COUNTED)
+def test_failing_rows(failures, rule):
+    assert failures[rule] == RULES[rule]["failures"]
+
+
+@pytest.mark.parametrize("rule", REFUSED)
+def test_refused_arguments(packages, tmp_path, rule):
+    parsed = dbt(write_project(tmp_path, packages, [rule]), "parse")
+    assert parsed.returncode == 2
+    assert "Compilation Error in test" in parsed.stdout + parsed.stderr
+
+
+def test_every_offline_test_has_a_passing_and_a_failing_case():
+    offline = {f"{path.parts[-3]}.{path.stem}" for path in PACKAGES["offline"].glob("*/macros/[!_]*.sql")}
+    passing = {RULES[rule]["test"] for rule in COUNTED if RULES[rule]["failures"] == 0}
+    failing = {RULES[rule]["test"] for rule in COUNTED if RULES[rule]["failures"] > 0}
+    assert passing == failing == offline
