@@ -54,3 +54,16 @@
 {% macro open_ended(timestamp) -%}
     coalesce({{ timestamp }}, timestamp '9999-12-31 00:00:00')
 {%- endmacro %}
+
+{# Whole seconds since 1970 of a UTC timestamp. #}
+{% macro epoch_seconds(timestamp) %}
+    {{- return(adapter.dispatch('epoch_seconds', 'chatfuel')(timestamp)) -}}
+{% endmacro %}
+
+{% macro default__epoch_seconds(timestamp) -%}
+    cast(floor(epoch({{ timestamp }})) as bigint)
+{%- endmacro %}
+
+{% macro bigquery__epoch_seconds(timestamp) -%}
+    unix_seconds({{ timestamp }})
+{%- endmacro %}

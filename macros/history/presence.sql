@@ -51,7 +51,7 @@ history as (
         bot_id,
         {{ key }},
         cast(null as {{ dbt.type_string() }}) as start_reason,
-        cast(null as {{ dbt.type_int() }}) as started_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
         true as is_open,
     from observations
     where false
@@ -75,7 +75,7 @@ rows_to_compare as (
         observations.bot_id,
         observations.{{ key }},
         pulls.pull_number,
-        cast(null as {{ dbt.type_int() }}) as started_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
         cast(null as {{ dbt.type_string() }}) as start_reason,
     from observations
     inner join pulls

@@ -4,14 +4,14 @@
   A pull that changed nothing leaves no trace; it is worked through again, which changes nothing again.
 
   changed_at: the columns that say when a row was made or altered; every one a pulled_at.
-  partition_date: the partition column of a large table. Its newest partitions (and its rows without one) are asked
+  partition_at: the partition column of a large table. Its newest partitions (and its rows without one) are asked
     first; the whole table only if a bot left no trace there.
 #}
-{% macro processed_through(changed_at, partition_date=none) %}
+{% macro processed_through(changed_at, partition_at=none) %}
     {% if not (execute and is_incremental()) %}
         {{ return({}) }}
     {% endif %}
-    {% if partition_date is none %}
+    {% if partition_at is none %}
         {{ return(chatfuel.last_traces(changed_at, 'true')) }}
     {% endif %}
     {% set recent = run_query(
@@ -24,7 +24,7 @@
     {% endif %}
     {% set processed = chatfuel.last_traces(
         changed_at,
-        "(" ~ partition_date ~ " is null or " ~ partition_date ~ " >= date '" ~ recent['recent_date'] ~ "')"
+        "(" ~ partition_at ~ " is null or " ~ partition_at ~ " >= timestamp '" ~ recent['recent_date'] ~ " 00:00:00')"
     ) %}
     {% if processed | length < recent['bots'] or processed.values() | min | string < recent['recent_date'] | string %}
         {% set processed = chatfuel.last_traces(changed_at, 'true') %}
@@ -81,4 +81,12 @@
 {# The first moment that chatfuel_rebuild_from derives again. #}
 {% macro rebuild_start() -%}
     timestamp '{{ var("chatfuel_rebuild_from") }} 00:00:00'
+{%- endmacro %}
+
+{#
+  The earliest broadcast, as a constant, that pulls from a day on can bring news of: the loader asks for recipients for
+  7 days, and an event looks back chatfuel_attribution_days.
+#}
+{% macro earliest_sent_at(first_date) -%}
+    {{ chatfuel.days_before("timestamp '" ~ first_date ~ " 00:00:00'", [var('chatfuel_attribution_days'), 8] | max) }}
 {%- endmacro %}

@@ -4,12 +4,12 @@
         incremental_strategy='merge',
         unique_key='version_key',
         pre_hook="{{ chatfuel.rewind('valid_from', {
-            'valid_to': ['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_date'],
-            'hidden_until': ['hidden_until', 'hidden_end_reason', 'settled_date'],
+            'valid_to': ['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
+            'hidden_until': ['hidden_until', 'hidden_end_reason', 'settled_at'],
         }) }}",
     )
 }}
-{%- set processed = processed_through(['valid_from', 'valid_to', 'hidden_until'], 'settled_date') %}
+{%- set processed = processed_through(['valid_from', 'valid_to', 'hidden_until'], 'settled_at') %}
 {%- set first_date = first_unprocessed_date(processed) %}
 
 with
@@ -61,7 +61,7 @@ live_versions as (
             on
                 versions.bot_id = ended.bot_id
                 and versions.ended_pull_id = ended.pull_id
-        where versions.settled_date is null
+        where versions.settled_at is null
     {% else %}
         select
             bot_id,
@@ -71,8 +71,8 @@ live_versions as (
             cast(null as {{ dbt.type_string() }}) as start_reason,
             cast(null as {{ dbt.type_string() }}) as previous_value,
             pulled_at as observed_after,
-            cast(null as {{ dbt.type_int() }}) as started_pull_number,
-            cast(null as {{ dbt.type_int() }}) as ended_pull_number,
+            cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
+            cast(null as {{ dbt.type_bigint() }}) as ended_pull_number,
         from observed_values
         where false
     {% endif %}
@@ -100,8 +100,8 @@ rows_to_compare as (
         observed_values.attribute_name,
         observed_values.attribute_value,
         pulls.pull_number,
-        cast(null as {{ dbt.type_int() }}) as started_pull_number,
-        cast(null as {{ dbt.type_int() }}) as ended_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as ended_pull_number,
         cast(null as {{ dbt.type_string() }}) as start_reason,
         cast(null as {{ dbt.type_string() }}) as previous_value,
         cast(null as {{ dbt.type_timestamp() }}) as observed_after,
@@ -210,9 +210,9 @@ runs as (
     select
         unbroken_runs.*,
         cast(null as {{ dbt.type_string() }}) as earlier_value,
-        cast(null as {{ dbt.type_int() }}) as earlier_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as earlier_pull_number,
         cast(null as {{ dbt.type_string() }}) as later_value,
-        cast(null as {{ dbt.type_int() }}) as later_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as later_pull_number,
     from unbroken_runs
     inner join pull_counts
         on unbroken_runs.bot_id = pull_counts.bot_id
@@ -390,7 +390,7 @@ versions as (
             when version_end_reason in ('user_disappeared', 'retired') then coalesce(observed_empty_at, later_pulled_at)
         end as hidden_until,
         case
-            when version_end_reason not in ('user_disappeared', 'retired') then null
+            when coalesce(version_end_reason, 'open') not in ('user_disappeared', 'retired') then null
             when observed_empty_at is not null then 'cleared'
             when later_value = attribute_value then 'observed_again'
             when later_value is not null then 'changed'
@@ -415,9 +415,7 @@ final as (
         ended_pull_id,
         hidden_until,
         hidden_end_reason,
-        cast(
-            case when version_end_reason in ('changed', 'cleared') then valid_to else hidden_until end as date
-        ) as settled_date,
+        case when version_end_reason in ('changed', 'cleared') then valid_to else hidden_until end as settled_at,
     from versions
     -- what was hidden and stays hidden stands in the table already
     where ended_pull_number is null or hidden_until is not null

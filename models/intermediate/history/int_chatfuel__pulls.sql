@@ -25,7 +25,7 @@ last_pulls as (
         select
             cast(null as {{ dbt.type_string() }}) as bot_id,
             cast(null as {{ dbt.type_timestamp() }}) as pulled_at,
-            cast(null as {{ dbt.type_int() }}) as pull_number,
+            cast(null as {{ dbt.type_bigint() }}) as pull_number,
         from ledger
         where false
     {% endif %}

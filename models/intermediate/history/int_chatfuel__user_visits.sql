@@ -3,10 +3,10 @@
         materialized='incremental',
         incremental_strategy='merge',
         unique_key='visit_key',
-        pre_hook="{{ chatfuel.rewind('observed_at', {'superseded_at': ['superseded_at', 'superseded_date']}) }}",
+        pre_hook="{{ chatfuel.rewind('observed_at', {'superseded_at': ['superseded_at']}) }}",
     )
 }}
-{%- set processed = processed_through(['observed_at'], 'superseded_date') %}
+{%- set processed = processed_through(['observed_at'], 'superseded_at') %}
 {%- set first_date = first_unprocessed_date(processed) %}
 
 with
@@ -34,6 +34,7 @@ new_sightings as (
         users.last_seen_at,
         pulls.pull_id,
         pulls.pulled_at as observed_at,
+        false as is_known,
     from users
     inner join pulls
         on
@@ -52,8 +53,9 @@ sightings as (
             last_seen_at,
             pull_id,
             observed_at,
+            true as is_known,
         from {{ this }}
-        where superseded_date is null
+        where superseded_at is null
     {%- endif %}
 ),
 
@@ -103,8 +105,8 @@ final as (
         pull_id,
         observed_at,
         superseded_at,
-        cast(superseded_at as date) as superseded_date,
     from visits
+    where not is_known or superseded_at is not null
 )
 
 select * from final

@@ -1,0 +1,11 @@
+{# Whether a value meets a rule of kpi_rules (columns match, value). #}
+{% macro meets_rule(attribute_value, rules) -%}
+    case {{ rules }}.match
+        when 'equals'
+            then {{ chatfuel.normalise_name(attribute_value) }} = {{ chatfuel.normalise_name(rules ~ '.value') }}
+        when 'at_least'
+            then {{ chatfuel.safe_cast(attribute_value, dbt.type_float()) }}
+                >= {{ chatfuel.safe_cast(rules ~ '.value', dbt.type_float()) }}
+        when 'matches' then {{ chatfuel.regexp_contains(attribute_value, rules ~ '.value') }}
+    end
+{%- endmacro %}

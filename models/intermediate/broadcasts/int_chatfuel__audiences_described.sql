@@ -1,0 +1,116 @@
+with
+
+block_filters as (
+    select * from {{ ref('stg_chatfuel__block_filters') }}
+),
+
+segments as (
+    select * from {{ ref('stg_chatfuel__segments') }}
+),
+
+parameters as (
+    select
+        block_filters.bot_id,
+        block_filters.pull_id,
+        block_filters.broadcast_id,
+        position as parameter_number,
+        {{ json_text('element', 'type') }} as parameter_type,
+        {{ json_text('element', 'name') }} as parameter_name,
+        {{ json_text('element', 'operation') }} as parameter_operation,
+        element as parameter_json,
+    from block_filters
+    cross join {{ unnest_json_array('block_filters.payload', 'user_filter.parameters', 'parameter') }}
+),
+
+parameter_values as (
+    select
+        parameters.*,
+        position as value_number,
+        {{ json_scalar('element') }} as parameter_value,
+    from parameters
+    cross join {{ unnest_json_array('parameters.parameter_json', 'values', 'value') }}
+),
+
+named_values as (
+    select
+        parameter_values.*,
+        case
+            when parameter_values.parameter_type = 'segment'
+                then coalesce(segments.segment_name, concat('unknown segment ', parameter_values.parameter_value))
+            else parameter_values.parameter_value
+        end as value_in_words,
+    from parameter_values
+    left join segments
+        on
+            parameter_values.bot_id = segments.bot_id
+            and parameter_values.pull_id = segments.pull_id
+            and parameter_values.parameter_value = segments.segment_id
+),
+
+value_lists as (
+    select
+        bot_id,
+        pull_id,
+        broadcast_id,
+        parameter_number,
+        string_agg(value_in_words, ' or ' order by value_number) as values_in_words,
+    from named_values
+    group by bot_id, pull_id, broadcast_id, parameter_number
+),
+
+phrases as (
+    select
+        parameters.bot_id,
+        parameters.pull_id,
+        parameters.broadcast_id,
+        parameters.parameter_number,
+        concat(
+            coalesce(parameters.parameter_name, parameters.parameter_type, 'unknown'),
+            ' ',
+            coalesce(parameters.parameter_operation, 'unknown'),
+            ' ',
+            coalesce(value_lists.values_in_words, 'nothing')
+        ) as phrase,
+    from parameters
+    left join value_lists
+        on
+            parameters.bot_id = value_lists.bot_id
+            and parameters.pull_id = value_lists.pull_id
+            and parameters.broadcast_id = value_lists.broadcast_id
+            and parameters.parameter_number = value_lists.parameter_number
+),
+
+audiences as (
+    select
+        bot_id,
+        pull_id,
+        broadcast_id,
+        string_agg(phrase, ' and ' order by parameter_number) as and_phrases,
+        string_agg(phrase, ' or ' order by parameter_number) as or_phrases,
+    from phrases
+    group by bot_id, pull_id, broadcast_id
+),
+
+final as (
+    select
+        block_filters.bot_id,
+        block_filters.broadcast_id,
+        block_filters.block_id,
+        block_filters.pull_id,
+        block_filters.pull_date,
+        block_filters.pulled_at,
+        case
+            when block_filters.filter_operation is null or not block_filters.is_filter_valid then 'unknown'
+            when audiences.broadcast_id is null then 'everyone'
+            when block_filters.filter_operation = 'or' then audiences.or_phrases
+            else audiences.and_phrases
+        end as audience,
+    from block_filters
+    left join audiences
+        on
+            block_filters.bot_id = audiences.bot_id
+            and block_filters.pull_id = audiences.pull_id
+            and block_filters.broadcast_id = audiences.broadcast_id
+)
+
+select * from final

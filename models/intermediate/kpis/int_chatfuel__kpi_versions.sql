@@ -1,0 +1,43 @@
+with
+
+versions as (
+    select * from {{ ref('int_chatfuel__attribute_versions') }}
+),
+
+rules as (
+    select * from {{ ref('kpi_rules') }}
+),
+
+-- Beside the rules of the team: the users whom the bot can reach, and those who blocked it.
+matched as (
+    select
+        versions.*,
+        rules.kpi,
+    from versions
+    inner join rules
+        on
+            {{ normalise_name('versions.attribute_name') }} = rules.attribute_name
+            and {{ meets_rule('versions.attribute_value', 'rules') }}
+    union all
+    select
+        *,
+        case attribute_value when 'reachable' then 'new_subscribers' else 'blocked' end as kpi,
+    from versions
+    where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
+),
+
+final as (
+    select
+        version_key,
+        bot_id,
+        chatfuel_user_id,
+        kpi,
+        start_reason,
+        valid_from,
+        valid_to,
+        started_pull_id,
+        settled_at,
+    from matched
+)
+
+select * from final

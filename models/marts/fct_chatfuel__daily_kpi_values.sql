@@ -1,0 +1,100 @@
+with
+
+pulls as (
+    select * from {{ ref('int_chatfuel__pulls') }}
+),
+
+days as (
+    select * from {{ ref('chatfuel_time_spine') }}
+),
+
+kpi_events as (
+    select * from {{ ref('int_chatfuel__kpi_events') }}
+),
+
+kpi_totals as (
+    select * from {{ ref('int_chatfuel__kpi_totals') }}
+),
+
+-- The day that a pull reports on is the middle of its window: the day before, for a pull just after midnight.
+covered_days as (
+    select
+        bot_id,
+        activity_date,
+        count(*) as pull_count,
+        max(pulled_at) as last_pulled_at,
+    from pulls
+    where activity_date is not null
+    group by bot_id, activity_date
+),
+
+reported_bots as (
+    select
+        bot_id,
+        min(activity_date) as first_date,
+        max(activity_date) as last_date,
+    from covered_days
+    group by bot_id
+),
+
+kpis as (
+    select distinct
+        bot_id,
+        kpi,
+    from kpi_totals
+),
+
+calendar as (
+    select
+        reported_bots.bot_id,
+        days.date_day,
+        kpis.kpi,
+        coalesce(covered_days.pull_count, 0) as pull_count,
+        covered_days.last_pulled_at,
+    from reported_bots
+    inner join days
+        on
+            reported_bots.first_date <= days.date_day
+            and reported_bots.last_date >= days.date_day
+    inner join kpis
+        on reported_bots.bot_id = kpis.bot_id
+    left join covered_days
+        on
+            reported_bots.bot_id = covered_days.bot_id
+            and days.date_day = covered_days.activity_date
+),
+
+daily_users as (
+    select
+        bot_id,
+        activity_date,
+        kpi,
+        count(distinct chatfuel_user_id) as users,
+    from kpi_events
+    group by bot_id, activity_date, kpi
+),
+
+final as (
+    select
+        {{ hash_key(['calendar.bot_id', 'calendar.date_day', 'calendar.kpi']) }} as kpi_value_key,
+        calendar.bot_id,
+        calendar.date_day as date,
+        calendar.kpi,
+        -- a day without a pull is a gap, but for what carries its own time, as a sign-up does
+        case when calendar.pull_count > 0 then coalesce(daily_users.users, 0) else daily_users.users end as users,
+        kpi_totals.total_users,
+        calendar.pull_count,
+    from calendar
+    left join daily_users
+        on
+            calendar.bot_id = daily_users.bot_id
+            and calendar.date_day = daily_users.activity_date
+            and calendar.kpi = daily_users.kpi
+    left join kpi_totals
+        on
+            calendar.bot_id = kpi_totals.bot_id
+            and calendar.last_pulled_at = kpi_totals.pulled_at
+            and calendar.kpi = kpi_totals.kpi
+)
+
+select * from final

@@ -1,0 +1,100 @@
+"""Small bots for tests: what each pull of a bot would have shown, written as raw rows.
+
+A bot is a list of `Pull`s. Each says who was there and what they had; `write_pulls` lays them down as the loader would,
+so that a test of the history needs no server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import yaml
+
+RAW_SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "loader" / "raw_schema.yml").read_text())
+BOT_ID = "bot_a"
+
+
+@dataclass
+class Pull:
+    """What one pull of a bot showed.
+
+    Attributes:
+        pulled_at: UTC, as `2024-06-03 07:30:00`.
+        users: for every user its values: attributes of the catalogue by name, and `status`, `signed up`, `last seen`.
+        catalogue: the attributes that Chatfuel listed; by default those that some user has.
+        recipients: for every broadcast id when it was sent, and to whom.
+    """
+
+    pulled_at: str
+    users: dict[str, dict[str, str]]
+    catalogue: list[str] | None = None
+    recipients: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    bot_id: str = BOT_ID
+
+    @property
+    def pull_id(self) -> str:
+        """The id that the loader would give the pull."""
+        return datetime.fromisoformat(self.pulled_at).strftime("%Y%m%dT%H%M%SZ")
+
+    @property
+    def attributes(self) -> list[str]:
+        """The catalogue of the pull."""
+        if self.catalogue is not None:
+            return self.catalogue
+        names = {name for values in self.users.values() for name in values}
+        return sorted(names - {"status", "signed up", "last seen"})
+
+
+def write_pulls(connection: duckdb.DuckDBPyConnection, pulls: list[Pull]) -> None:
+    """Writes pulls into the raw tables, creating them where they are missing."""
+    connection.execute("create schema if not exists chatfuel_raw")
+    for table, spec in RAW_SCHEMA["tables"].items():
+        columns = RAW_SCHEMA["pull_columns"] + spec["columns"]
+        definition = ", ".join(f"{column['name']} {column['type']}" for column in columns)
+        connection.execute(f"create table if not exists chatfuel_raw.{table} ({definition})")
+    for pull in pulls:
+        _write_pull(connection, pull)
+
+
+def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
+    rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
+    for name in pull.attributes:
+        rows["attributes"].append({"attribute_name": name, "attribute_type": "custom"})
+    for user_id, values in pull.users.items():
+        user = {
+            column["name"]: values.get(column["name"].replace("_", " "))
+            for column in RAW_SCHEMA["tables"]["users"]["columns"]
+        }
+        rows["users"].append({**user, "chatfuel_user_id": user_id})
+        for name in pull.attributes:
+            if values.get(name):
+                rows["user_attributes"].append(
+                    {"chatfuel_user_id": user_id, "attribute_name": name, "attribute_value": values[name]}
+                )
+    for broadcast_id, (sent_at, user_ids) in pull.recipients.items():
+        epoch = int(datetime.fromisoformat(sent_at + "+00:00").timestamp())
+        payload = (
+            f'{{"id": "{broadcast_id}", "block_id": "block {broadcast_id}", "enabled": true, "planned": false, '
+            f'"block_title": "{broadcast_id}", "broadcast_start_timestamp": {epoch}}}'
+        )
+        rows["scheduled_entries"].append({"broadcast_id": broadcast_id, "payload": payload})
+        for user_id in user_ids:
+            rows["broadcast_recipients"].append({"broadcast_id": broadcast_id, "chatfuel_user_id": user_id})
+    counts = {f"{table}_rows": len(table_rows) for table, table_rows in rows.items() if table != "pulls"}
+    rows["pulls"].append({"source": "api", "loader_version": "test", **counts})
+    own = {
+        "pull_id": pull.pull_id,
+        "pull_date": pull.pulled_at[:10],
+        "pulled_at": pull.pulled_at,
+        "bot_id": pull.bot_id,
+    }
+    for table, table_rows in rows.items():
+        if table_rows:
+            names = list(own) + list(table_rows[0])
+            connection.executemany(
+                f"insert into chatfuel_raw.{table} ({', '.join(names)}) values ({', '.join('?' * len(names))})",
+                [[*own.values(), *row.values()] for row in table_rows],
+            )

@@ -1,0 +1,93 @@
+"""Runs the dbt project of this repository on a warehouse of its own, as a job would."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+from dbt.cli.main import dbtRunner
+
+ROOT = Path(__file__).parents[2]
+
+# What a build leaves: everything that is not a view, by schema and name.
+HISTORY_TABLES = [
+    "chatfuel_intermediate.int_chatfuel__pulls",
+    "chatfuel_intermediate.int_chatfuel__user_presence",
+    "chatfuel_intermediate.int_chatfuel__attribute_presence",
+    "chatfuel_intermediate.int_chatfuel__attribute_versions",
+    "chatfuel_intermediate.int_chatfuel__user_visits",
+    "chatfuel.fct_chatfuel__user_events",
+]
+
+
+class BuildError(AssertionError):
+    """A dbt command failed; the message holds what dbt said of each node."""
+
+
+@dataclass
+class Project:
+    """The project on one DuckDB file.
+
+    Attributes:
+        path: the DuckDB file.
+        target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
+    """
+
+    path: Path
+    target_path: Path
+
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+        """Runs one dbt command in this process.
+
+        Raises:
+            BuildError: it failed.
+        """
+        os.environ["CHATFUEL_DUCKDB_PATH"] = str(self.path)
+        command = [
+            *arguments,
+            *("--project-dir", str(ROOT)),
+            *("--profiles-dir", str(ROOT)),
+            *("--target-path", str(self.target_path)),
+            *("--log-path", str(self.target_path)),
+            "--quiet",
+        ]
+        if variables:
+            command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
+        result = dbtRunner().invoke(command)
+        if not result.success:
+            nodes = getattr(result.result, "results", [])
+            failures = [f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")]
+            raise BuildError("\n".join(failures) or str(result.exception or result.result))
+
+    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+        """Runs `dbt build` with all models, seeds, snapshots and data tests."""
+        self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
+
+    def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+        """Builds the models alone, without tests and snapshots."""
+        self.dbt("run", *arguments, variables=variables)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection to the warehouse; close it before the next dbt command."""
+        return duckdb.connect(str(self.path))
+
+    def query(self, sql: str) -> list[tuple]:
+        """The rows of a query."""
+        with self.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    def table(self, name: str) -> list[tuple]:
+        """All rows of a table, in an order of their own, so that two warehouses can be compared."""
+        return self.query(f"select * from {name} order by all")
+
+    def tables(self) -> dict[str, list[tuple]]:
+        """All rows of every table that the project builds."""
+        names = self.query(
+            "select schema_name || '.' || table_name from duckdb_tables() where schema_name like 'chatfuel%' "
+            "and schema_name not in ('chatfuel_raw', 'chatfuel_utilities') order by all"
+        )
+        return {name: self.table(name) for (name,) in names}
