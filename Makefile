@@ -26,12 +26,14 @@ lint-python: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+lint-sql: export CHATFUEL_DUCKDB_PATH = :memory:
 lint-sql: setup
 	$(BIN)/sqlfluff lint
 
 lint-dbt: setup
 	$(BIN)/dbt --quiet --warn-error-options '{"error": ["Deprecations"]}' parse --no-partial-parse --show-all-deprecations
 
+format: export CHATFUEL_DUCKDB_PATH = :memory:
 format: setup ## Mend what lint can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
