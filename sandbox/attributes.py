@@ -1,7 +1,8 @@
 """Attributes and their values, stored so that half a million users fit into memory.
 
-A value that a user has is a *fact*: one integer, the attribute's number in the upper bits and the number of the value
-among all values of that attribute in the lower ones. A user is a sorted array of facts. Fact 0 stands for no value.
+A value that a user has is a *fact*: one integer, the attribute's number in the upper bits and the number of
+the value among all values of that attribute in the lower ones. A user is a sorted array of facts. Fact 0
+stands for no value.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """A simulated bot: its users live from day to day, and every change goes into the truth log.
 
-What happens in a period is decided by a random generator of that period alone, and happens in order of time. So a
-bot that jumps to a day and one that goes there day by day are the same, in every process.
+What happens in a period is decided by a random generator of that period alone, and happens in order of time.
+So a bot that jumps to a day and one that goes there day by day are the same, in every process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from sandbox.users import Users
 FIRST_DAY = -7
 _PAGE_IDS = {"facebook": "250781767199001", "instagram": "17841400000000007"}
 _INSTAGRAM_SHARE = 0.3
-# User ids: a permutation of the numbers below this one, so that they are unique and spread from 10^15 up beyond 2^53.
+# User ids: a permutation of the numbers below this one, so that they are unique and spread from 10^15 up
+# beyond 2^53.
 _ID_SPAN = 9_800_000_000_000_000
 _ID_STEP = 6_364_136_223_846_793
 
@@ -367,7 +368,7 @@ class Bot:
                 continue
             luck = chance()
             if luck < 0.37:
-                later = at + 20 + min(int(self._rng.expovariate(1 / (14 * HOUR))), 5 * DAY)
+                later = at + 20 + min(int(self._rng.expovariate(1 / (30 * HOUR))), 6 * DAY)
                 if luck < 0.36:
                     self._at(later, self._open, user, number, block)
                 elif luck < 0.365:

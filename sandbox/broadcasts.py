@@ -13,8 +13,8 @@ from sandbox.clock import moment, stamp
 from sandbox.vocabulary import hex_id
 
 LIST_COLUMNS = (
-    "Timestamp", "Type", "Trigger settings", "Content", "Progress", "Total users", "Read", "Clicked", "Failed",
-    "User timezone",
+    "Timestamp", "Type", "Trigger settings", "Content", "Progress", "Total users", "Read", "Clicked",
+    "Failed", "User timezone",
 )  # fmt: skip
 
 

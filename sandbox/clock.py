@@ -1,7 +1,7 @@
 """Time in the sandbox: whole seconds since the epoch, UTC, and no wall clock.
 
-Day ``n`` is the moment ``start + n days`` at 07:30:00 UTC. Period ``n`` is what happens after day ``n - 1`` and up to
-and including day ``n``.
+Day ``n`` is the moment ``start + n days`` at 07:30:00 UTC. Period ``n`` is what happens after day ``n - 1``
+and up to and including day ``n``.
 """
 
 from datetime import UTC, date, datetime, timedelta

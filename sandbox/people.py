@@ -11,8 +11,8 @@ from itertools import accumulate
 from sandbox import vocabulary as words
 from sandbox.attributes import SHIFT, Attribute, Attributes
 
-# The catalogue does not list `status`, yet the export has it. The volatile fields and the two that never change
-# (`chatfuel user id`, `signed up`) are columns of their own in Users, not facts.
+# The catalogue does not list `status`, yet the export has it. The volatile fields and the two that never
+# change (`chatfuel user id`, `signed up`) are columns of their own in Users, not facts.
 _PROFILE = (
     "first name",
     "last name",
@@ -24,14 +24,16 @@ _PROFILE = (
     "instagram handle",
 )
 LISTED_SYSTEM_FIELDS = (
-    "chatfuel user id", "first name", "last name", "signed up", "last seen", "timezone", "gender", "locale", "source",
-    "sessions", "last visited block id", "last visited block name", "instagram name", "instagram handle",
+    "chatfuel user id", "first name", "last name", "signed up", "last seen", "timezone", "gender", "locale",
+    "source", "sessions", "last visited block id", "last visited block name", "instagram name",
+    "instagram handle",
 )  # fmt: skip
 REACHABLE, BLOCKED = "reachable", "blocked"
 
 _NAMED = (
-    "segment", "Research answer", "Phone number", "email", "unsubscribed", "bcast_start_rate", "bcast_read_rate",
-    "AB_Split", "ab_split", "Favorite color", "favorite_color", "zip_code", "Preferred time", "Comment",
+    "segment", "Research answer", "Phone number", "email", "unsubscribed", "bcast_start_rate",
+    "bcast_read_rate", "AB_Split", "ab_split", "Favorite color", "favorite_color", "zip_code",
+    "Preferred time", "Comment",
 )  # fmt: skip
 
 _BAG = 1 << 16

@@ -1,7 +1,7 @@
 """The HTTP side of the sandbox.
 
-Every request becomes a ``Request``, goes through ``Application.respond`` and comes back as a ``Response``, whose body
-may be a stream: the one place to step in for whoever wants a request or a download to go wrong.
+Every request becomes a ``Request``, goes through ``Application.respond`` and comes back as a ``Response``,
+whose body may be a stream: the one place to step in for whoever wants a request or a download to go wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from sandbox.options import Options
 from sandbox.schema import Dashboard
 from sandbox.world import DayError, World
 
-_LOGIN_PAGE = b"<!DOCTYPE html>\n<html><head><title>Log in | Chatfuel</title></head><body>Log in to go on.</body></html>\n"
+_LOGIN_PAGE = (
+    b"<!DOCTYPE html>\n<html><head><title>Log in</title></head><body>Log in to Chatfuel.</body></html>\n"
+)
 _EVENTS_A_PIECE = 1000
 
 

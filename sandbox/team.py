@@ -1,4 +1,4 @@
-"""What the team behind the bot does: broadcasts, new and retired attributes, segments. Its plan repeats by weeks."""
+"""What the team behind the bot does, week by week: broadcasts, new and retired attributes, segments."""
 
 from __future__ import annotations
 
@@ -85,8 +85,9 @@ class Team:
     def broadcasts_of(self, period: int, rng: random.Random, start: int) -> list[Broadcast]:
         """Return what is sent in a period.
 
-        Two or three a week, and in four weeks every oddity once: a block that is removed, no entry, no result, a
-        disabled entry, everyone, nobody, two in one second, one that is still in progress at the next pull.
+        Two or three a week, and in four weeks every oddity once: a block that is removed, no entry, no
+        result, a disabled entry, everyone, nobody, two in one second, one that is still in progress at the
+        next pull.
 
         Args:
             period: Which one; it decides what is sent.
@@ -146,7 +147,7 @@ class Team:
             self.retired.remove(comes_back)
             bot.bring_back_attribute(comes_back, at)
         elif day == 5 and week % 2 == 1:
-            # Renamed in case only: to Chatfuel one attribute goes and another one comes, with the same values.
+            # Renamed in case only: one attribute goes, another one comes, with the same values.
             for attribute in others[:3]:
                 if attribute.listed and attribute.name != attribute.name.upper():
                     bot.rename_attribute(attribute, attribute.name.upper(), at)

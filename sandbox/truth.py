@@ -1,8 +1,9 @@
 """The truth log: everything that happened to a bot, which Chatfuel never tells.
 
-``GET /_sandbox/events?from=A&to=B[&bot=ID]`` answers ``{"events": [...]}``: what happened after day A's time, up to
-and including day B's time, in order. A may go back to -7, when the simulation begins; the users of that moment are
-its starting point and have no events. Several bots come one after the other unless ``bot`` names one. Every event is
+``GET /_sandbox/events?from=A&to=B[&bot=ID]`` answers ``{"events": [...]}``: what happened after day A's time,
+up to and including day B's time, in order. A may go back to -7, when the simulation begins; the users of that
+moment are its starting point and have no events. Several bots come one after the other unless ``bot`` names
+one. Every event is
 
     {"bot_id": ..., "at": "2024-06-05T14:42:16Z", "type": ..., "chatfuel_user_id": ..., "attribute_name": ...,
      "old_value": ..., "new_value": ...}
@@ -10,19 +11,21 @@ its starting point and have no events. Several bots come one after the other unl
 with null for what does not apply. All values are text, as the export shows them. The types:
 
 ``signed_up``
-    A new user. It is followed by one ``attribute`` event, from null, for each value the user begins with (also in
-    ``chatfuel user id``, ``signed up`` and ``status``), and by a ``seen``.
+    A new user. It is followed by one ``attribute`` event, from null, for each value the user begins with
+    (``chatfuel user id``, ``signed up`` and ``status`` among them), and by a ``seen``.
 ``deleted``, ``restored``
-    The user leaves the export, or comes back to it with the values of before. A user can do both within a window.
+    The user leaves the export, or comes back to it with the values of before. A user can do both within a
+    window.
 ``attribute``
-    A value changed: custom attributes, system fields that are not volatile, and ``status``. Null is no value. One
-    attribute of one user can change many times within a window. An attribute that is not in the catalogue keeps its
-    hidden values, and their changes are logged too.
+    A value changed: custom attributes, system fields that are not volatile, and ``status``. Null is no value.
+    One attribute of one user can change many times within a window. An attribute that is not in the catalogue
+    keeps its hidden values, and their changes are logged too.
 ``seen``
     ``new_value`` is the new ``last seen``, written as the export writes it.
 ``broadcast_sent``
-    Has ``broadcast_id``, the id of the scheduled entry (null for a broadcast that has no entry), and ``recipients``,
-    the ids of all users whom the audience selected at that moment, blocked ones (who count as failed) included.
+    Has ``broadcast_id``, the id of the scheduled entry (null for a broadcast that has no entry), and
+    ``recipients``, the ids of all users whom the audience selected at that moment, blocked ones (who count as
+    failed) included.
 ``attribute_added``, ``attribute_retired``
     The catalogue lists ``attribute_name`` from now on, or no longer. One that comes back is added again.
 """
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
 
 SIGNED_UP, DELETED, RESTORED, ATTRIBUTE, SEEN, BROADCAST_SENT, ATTRIBUTE_ADDED, ATTRIBUTE_RETIRED = range(8)
 _TYPES = (
-    "signed_up", "deleted", "restored", "attribute", "seen", "broadcast_sent", "attribute_added", "attribute_retired",
+    "signed_up", "deleted", "restored", "attribute", "seen", "broadcast_sent", "attribute_added",
+    "attribute_retired",
 )  # fmt: skip
 
 

@@ -5,19 +5,20 @@ from collections.abc import Iterator
 
 NASTY = (
     "NA", "null", "None", "NaN", "true", "007", "00123", "0", "-7.0", "10:00", "1e5", "9007199254740993",
-    "a, b and c", 'she said "yes"', '"', ",", ";", "two\nlines", "two\r\nlines, \"quoted\"", "\ttab", "\\N", "\\",
-    "💚", "Zoë & Jürgen", "李小龙", "👩‍🔬 scientist", "=1+1", "'quoted'", " leading and trailing ", "{{first name}}",
-    "50%", "<b>bold</b>", "2024-06-05 14:42:16", "x" * 500,
+    "a, b and c", 'she said "yes"', '"', ",", ";", "two\nlines", "two\r\nlines, \"quoted\"", "\ttab", "\\N",
+    "\\", "💚", "Zoë & Jürgen", "李小龙", "👩‍🔬 scientist", "=1+1", "'quoted'", " leading and trailing ",
+    "{{first name}}", "50%", "<b>bold</b>", "2024-06-05 14:42:16", "x" * 500,
 )  # fmt: skip
 
 FIRST_NAMES = (
-    "Ada", "Ben", "Chloé", "Dan", "Eve", "Farid", "Grace", "Hana", "Igor", "Jane", "Kofi", "Lena", "Mia", "Noor",
-    "Omar", "Pia", "Quinn", "Rosa", "Sven", "Tara", "Uma", "Vik", "Wen", "Ximena", "Yara", "Zoë", "Anne, Marie",
-    'William "Bill"', "Null", "NA", "李", "💃 Dana",
+    "Ada", "Ben", "Chloé", "Dan", "Eve", "Farid", "Grace", "Hana", "Igor", "Jane", "Kofi", "Lena", "Mia",
+    "Noor", "Omar", "Pia", "Quinn", "Rosa", "Sven", "Tara", "Uma", "Vik", "Wen", "Ximena", "Yara", "Zoë",
+    "Anne, Marie", 'William "Bill"', "Null", "NA", "李", "💃 Dana",
 )  # fmt: skip
 LAST_NAMES = (
-    "Adams", "Brown", "Cruz", "Diaz", "Evans", "Fox", "García", "Hill", "Ito", "Jones", "Khan", "Lee", "Müller",
-    "Nguyen", "O'Neil", "Patel", "Quist", "Rossi", "Silva", "Turner", "Usman", "van der Berg", "Wu", "Young, Jr.",
+    "Adams", "Brown", "Cruz", "Diaz", "Evans", "Fox", "García", "Hill", "Ito", "Jones", "Khan", "Lee",
+    "Müller", "Nguyen", "O'Neil", "Patel", "Quist", "Rossi", "Silva", "Turner", "Usman", "van der Berg",
+    "Wu", "Young, Jr.",
 )  # fmt: skip
 GENDERS = ("female", "male", "neutral")
 LOCALES = ("en_US", "en_GB", "es_ES", "de_DE", "fr_FR", "pt_BR")
@@ -32,8 +33,8 @@ MALFORMED_PHONES = ("call me", "n/a", "none of your business")
 MALFORMED_EMAILS = ("anna(at)example.org", "no thanks", "example.org")
 
 BLOCK_TITLES = (
-    "Welcome", "Main menu", "Default answer", 'Quiz: "heat pumps", part 2', "Thank you 💚", "Petition", "Opt out",
-    "Find an event", "Ask a human", "Donate",
+    "Welcome", "Main menu", "Default answer", 'Quiz: "heat pumps", part 2', "Thank you 💚", "Petition",
+    "Opt out", "Find an event", "Ask a human", "Donate",
 )  # fmt: skip
 MESSAGES = (
     "Hi {{first name}}, did you know? Buses beat cars, twice.",
@@ -44,9 +45,9 @@ MESSAGES = (
 )
 
 _TOPICS = (
-    "Quiz score", "climate_pledge", "Event RSVP", "petition signed", "Poll answer", "donation_amount", "Heat pump",
-    "solar interest", "volunteer_role", "Newsletter", "Survey step", "commute", "diet_choice", "Ref code",
-    "Webinar", "town_hall", "🌍 pledge", "Prénom préféré", 'Said "yes" to', "Topic, other",
+    "Quiz score", "climate_pledge", "Event RSVP", "petition signed", "Poll answer", "donation_amount",
+    "Heat pump", "solar interest", "volunteer_role", "Newsletter", "Survey step", "commute", "diet_choice",
+    "Ref code", "Webinar", "town_hall", "🌍 pledge", "Prénom préféré", 'Said "yes" to', "Topic, other",
 )  # fmt: skip
 _VALUES = (
     ("yes", "no"),
@@ -63,14 +64,14 @@ _VALUES = (
 
 
 def attribute_names(count: int) -> Iterator[str]:
-    """Return names for custom attributes; some differ from one another in case or in space and underscore only."""
+    """Return names for custom attributes, some of them alike but for case or space and underscore."""
     made = 0
     number = 0
     while made < count:
         number += 1
         topic = _TOPICS[number % len(_TOPICS)]
         name = f"{topic} {number}"
-        twins = {5: name.lower(), 8: name.replace(" ", "_")}
+        twins = {6: name.lower(), 8: name.replace(" ", "_")}
         for spelling in dict.fromkeys((name, twins.get(number % 20, name))):
             if made < count:
                 made += 1
