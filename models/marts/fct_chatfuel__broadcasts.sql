@@ -5,7 +5,7 @@ broadcast_metrics as (
 ),
 
 audiences as (
-    select * from {{ ref('int_chatfuel__audiences_described') }}
+    select * from {{ ref('int_chatfuel__broadcast_audiences') }}
 ),
 
 recipients as (
@@ -24,12 +24,6 @@ first_metrics as (
         min(pulled_at) as first_observed_at,
     from broadcast_metrics
     group by broadcast_key
-),
-
-first_audiences as (
-    select *
-    from audiences
-    qualify row_number() over (partition by bot_id, broadcast_id order by pulled_at) = 1
 ),
 
 known_recipients as (
@@ -52,7 +46,7 @@ final as (
         {{ local_date('latest_metrics.sent_at') }} as sent_date,
         latest_metrics.broadcast_type,
         latest_metrics.message,
-        coalesce(first_audiences.audience, 'unknown') as audience,
+        coalesce(audiences.audience, 'unknown') as audience,
         latest_metrics.is_user_timezone,
         latest_metrics.recipients,
         latest_metrics.opened,
@@ -67,10 +61,10 @@ final as (
     from latest_metrics
     inner join first_metrics
         on latest_metrics.broadcast_key = first_metrics.broadcast_key
-    left join first_audiences
+    left join audiences
         on
-            latest_metrics.bot_id = first_audiences.bot_id
-            and latest_metrics.broadcast_id = first_audiences.broadcast_id
+            latest_metrics.bot_id = audiences.bot_id
+            and latest_metrics.broadcast_id = audiences.broadcast_id
     left join known_recipients
         on
             latest_metrics.bot_id = known_recipients.bot_id

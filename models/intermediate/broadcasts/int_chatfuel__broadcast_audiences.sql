@@ -1,11 +1,52 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key='audience_key',
+        on_schema_change='fail',
+        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+    )
+}}
+{%- set processed = processed_through(['pulled_at']) %}
+{%- set first_date = first_unprocessed_date(processed) %}
+
 with
 
-block_filters as (
+pulls as (
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ is_unprocessed(processed) }}
+),
+
+asked as (
     select * from {{ ref('stg_chatfuel__block_filters') }}
+    {%- if first_date is not none %}
+        where pull_date >= date '{{ first_date }}'
+    {%- endif %}
 ),
 
 segments as (
     select * from {{ ref('stg_chatfuel__segments') }}
+    {%- if first_date is not none %}
+        where pull_date >= date '{{ first_date }}'
+    {%- endif %}
+),
+
+-- The loader asks once for a broadcast; should it have asked again, the first answer is nearest to what was sent.
+block_filters as (
+    select asked.*
+    from asked
+    inner join pulls
+        on
+            asked.bot_id = pulls.bot_id
+            and asked.pull_id = pulls.pull_id
+    {%- if is_incremental() %}
+        left join {{ this }} as known
+            on
+                asked.bot_id = known.bot_id
+                and asked.broadcast_id = known.broadcast_id
+        where known.broadcast_id is null
+    {%- endif %}
+    qualify row_number() over (partition by asked.bot_id, asked.broadcast_id order by asked.pulled_at) = 1
 ),
 
 parameters as (
@@ -93,12 +134,13 @@ audiences as (
 
 final as (
     select
+        {{ hash_key(['block_filters.bot_id', 'block_filters.broadcast_id']) }} as audience_key,
         block_filters.bot_id,
         block_filters.broadcast_id,
         block_filters.block_id,
         block_filters.pull_id,
-        block_filters.pull_date,
         block_filters.pulled_at,
+        block_filters.payload as filter_json,
         case
             when block_filters.filter_operation is null or not block_filters.is_filter_valid then 'unknown'
             when audiences.broadcast_id is null then 'everyone'

@@ -1,0 +1,40 @@
+with
+
+users as (
+    select * from {{ ref('stg_chatfuel__users') }}
+    where pull_date >= date '{{ earliest_last_pull_date() }}'
+),
+
+last_pulls as (
+    select
+        bot_id,
+        max(pulled_at) as pulled_at,
+    from {{ ref('int_chatfuel__pulls') }}
+    group by bot_id
+),
+
+final as (
+    select
+        users.bot_id,
+        users.pull_id,
+        users.pulled_at,
+        users.chatfuel_user_id,
+        users.page_id,
+        users.first_name,
+        users.last_name,
+        users.signed_up,
+        users.status,
+        users.timezone,
+        users.gender,
+        users.locale,
+        users.source,
+        users.instagram_name,
+        users.instagram_handle,
+    from users
+    inner join last_pulls
+        on
+            users.bot_id = last_pulls.bot_id
+            and users.pulled_at = last_pulls.pulled_at
+)
+
+select * from final
