@@ -233,10 +233,10 @@ class Bot:
 
     # What users do. Each takes the moment first.
 
-    def _settle(self, count_: int) -> None:
+    def _settle(self, number: int) -> None:
         rng, users, now = self._rng, self.users, self.now
         blocked = self.people.status.fact(BLOCKED)
-        for _ in range(count_):
+        for _ in range(number):
             facts = self.people.newcomer(rng, rng.random() < _INSTAGRAM_SHARE, settled=True)
             signed_up = now - 1 - int(rng.random() * 700 * DAY)
             user = users.add(self._next_id(), signed_up, facts)

@@ -41,7 +41,7 @@ class Document:
 
 
 class World:
-    """The bots and their documents. Whoever changes or reads the bots holds the lock; downloads need not."""
+    """The bots and their documents. Whoever changes or reads them holds the lock; streaming needs none."""
 
     def __init__(self, options: Options) -> None:
         self.lock = RLock()
@@ -127,8 +127,9 @@ class World:
 
     def document(self, path: str) -> Document | None:
         """Return the document of this path, or none if there never was one or it expired."""
-        self._forget_expired()
-        return self._documents.get(path)
+        with self.lock:
+            self._forget_expired()
+            return self._documents.get(path)
 
     def _copy(self, bot: Bot) -> Users:
         # One copy a day: the chunks of one pull share it.
