@@ -15,7 +15,7 @@ with null for what does not apply. All values are text, as the export shows them
     (``chatfuel user id``, ``signed up`` and ``status`` among them), and by a ``seen``.
 ``deleted``, ``restored``
     The user leaves the export, or comes back to it with the values of before. A user can do both within a
-    window. Who was deleted before day A and is restored after it comes back with values that only the log from
+    window. Who was deleted before day A comes back with values that only the log from
     -7 on, or an older export, can tell.
 ``attribute``
     A value changed: custom attributes, system fields that are not volatile, and ``status``. Null is no value.
