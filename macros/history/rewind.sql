@@ -13,18 +13,21 @@
     {% if not reopened %}
         {{ return("delete from " ~ this ~ " where " ~ started_at ~ " >= " ~ start) }}
     {% endif %}
-    {% set touched = [started_at ~ " >= " ~ start] %}
-    {% set emptied = [] %}
+    {% set touched = ["history." ~ started_at ~ " >= " ~ start] %}
+    {% set kept_while = {} %}
     {% for closed_at, columns in reopened.items() %}
-        {% do touched.append("history." ~ closed_at ~ " >= " ~ start) %}
+        {% set closed_since = "coalesce(history." ~ closed_at ~ " >= " ~ start ~ ", false)" %}
+        {% do touched.append(closed_since) %}
         {% for column in columns %}
-            {% do emptied.append(
-                column ~ " = case when history." ~ closed_at ~ " < " ~ start ~ " then history." ~ column ~ " end"
-            ) %}
+            {% do kept_while.setdefault(column, []).append("not " ~ closed_since) %}
         {% endfor %}
     {% endfor %}
+    {% set emptied = [] %}
+    {% for column, conditions in kept_while.items() %}
+        {% do emptied.append(column ~ " = case when " ~ conditions | join(" and ") ~ " then history." ~ column ~ " end") %}
+    {% endfor %}
     {{ return(
-        "merge into " ~ this ~ " as history using (select 1 as one) as rewound on history." ~ touched | join(" or ")
+        "merge into " ~ this ~ " as history using (select 1 as one) as rewound on " ~ touched | join(" or ")
         ~ " when matched and history." ~ started_at ~ " >= " ~ start ~ " then delete"
         ~ " when matched then update set " ~ emptied | join(", ")
     ) }}

@@ -33,13 +33,14 @@
 
 {# The pull_date, as a constant, from which on every bot's last pull lies. #}
 {% macro earliest_last_pull_date() %}
+    {% set pulls = ref('int_chatfuel__pulls') %}
     {% if not execute %}
         {{ return('1970-01-01') }}
     {% endif %}
     {{ return(
         run_query(
-            "select coalesce(min(last_date), date '1970-01-01') as first_date from (select bot_id, max(pull_date) as last_date from "
-            ~ ref('int_chatfuel__pulls') ~ " group by bot_id) as last_pulls"
+            "select coalesce(min(last_date), date '1970-01-01') as first_date from ("
+            ~ "select bot_id, max(pull_date) as last_date from " ~ pulls ~ " group by bot_id) as last_pulls"
         ).rows[0]['first_date']
     ) }}
 {% endmacro %}

@@ -1,3 +1,5 @@
+{%- do check_kpi_rules() %}
+
 with
 
 versions as (

@@ -1,0 +1,22 @@
+{# Called where the rules are first used, once the seed is loaded: says which rule cannot be read. #}
+{% macro check_kpi_rules() %}
+    {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY %}
+        {% set rules = ref('kpi_rules') %}
+        {% for row in run_query(
+            "select kpi, attribute_name, match from " ~ rules ~ " where match not in ('equals', 'at_least', 'matches')"
+        ).rows %}
+            {% do exceptions.raise_compiler_error(
+                "seeds/kpi_rules.csv: the rule of '" ~ row['kpi'] ~ "' on '" ~ row['attribute_name'] ~ "' has the match '"
+                ~ row['match'] ~ "'. Write equals, at_least or matches."
+            ) %}
+        {% endfor %}
+        {% for row in run_query("select distinct kpi from " ~ rules ~ " order by kpi").rows %}
+            {% if row['kpi'] not in var('chatfuel_kpi_columns') %}
+                {% do exceptions.warn(
+                    "The KPI '" ~ row['kpi'] ~ "' of seeds/kpi_rules.csv is in fct_chatfuel__daily_kpi_values, but no column of"
+                    ~ " rpt_chatfuel__daily_kpis shows it: add it to chatfuel_kpi_columns to see it there."
+                ) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

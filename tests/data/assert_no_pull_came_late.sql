@@ -1,0 +1,25 @@
+-- A pull dated before one that history already holds is not in the history. This says which, and how to take it in.
+-- It looks at the last table on purpose: were it to fail before, dbt would skip the rest of the build.
+-- depends_on: {{ ref('rpt_chatfuel__daily_kpis') }}
+{%- set late_pulls %}
+    select
+        ledger.bot_id,
+        ledger.pull_id,
+        ledger.pull_date,
+    from {{ ref('stg_chatfuel__pulls') }} as ledger
+    left join {{ ref('int_chatfuel__pulls') }} as pulls
+        on
+            ledger.bot_id = pulls.bot_id
+            and ledger.pull_id = pulls.pull_id
+    where pulls.pull_id is null
+{%- endset %}
+{%- if execute and flags.WHICH in ('build', 'test') and not flags.EMPTY %}
+    {%- for row in run_query(late_pulls ~ " order by ledger.pulled_at").rows %}
+        {%- do log(
+            "Pull " ~ row["pull_id"] ~ " of bot " ~ row["bot_id"] ~ " came after later ones were worked through. Take it in with: "
+            ~ "dbt build --vars '{chatfuel_rebuild_from: " ~ row["pull_date"] ~ "}'",
+            info=true
+        ) %}
+    {%- endfor %}
+{%- endif %}
+{{ late_pulls }}
