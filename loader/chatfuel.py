@@ -1,0 +1,351 @@
+"""The client for the API behind Chatfuel's dashboard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import monotonic
+from typing import IO, Any, NamedTuple, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
+from loader.logs import hide
+
+USER_ID = "chatfuel user id"
+# These columns begin every users export, asked for or not.
+ALWAYS_SERVED = ("last seen", "page id")
+# More fields in one request fail.
+MOST_FIELDS = 1500
+
+_EVERYONE = {"operation": "or", "parameters": []}
+_QUERIES = Path(__file__).parent / "queries"
+_PIECE = 1 << 18
+_NEW_TOKEN = "Get a new token from the dashboard (.env.example says how) and set CHATFUEL_TOKEN."  # noqa: S105
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# Opens the place where a download goes, empty: each attempt begins anew.
+Sink = Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+class Field(NamedTuple):
+    """A column to ask for in a users export; ``type`` is ``system`` or ``custom``."""
+
+    name: str
+    type: str
+
+
+class Answer(NamedTuple):
+    """A JSON response: the body as served, and the part of it that matters."""
+
+    body: bytes
+    content: Any
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the client waits and how often it tries. All times in seconds.
+
+    Attributes:
+        attempts: Tries of one request or document.
+        first_wait: Upper bound of the wait after the first failure; it doubles with every further one.
+        longest_wait: Where doubling ends. A ``Retry-After`` may ask for more.
+        connect_timeout: Time to connect.
+        read_timeout: Longest silence of the server; generating a big document is silent for minutes.
+        deadline: Time for everything that this client does.
+    """
+
+    attempts: int = 6
+    first_wait: float = 2.0
+    longest_wait: float = 120.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 600.0
+    deadline: float = 3 * 3600.0
+
+
+class _TransientError(SourceUnavailableError):
+    """A failure that another attempt may not meet."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class _Bearer(AuthBase):
+    """Adds the token. Unlike a header of the session, it is not replaced by an entry of a .netrc file."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Chatfuel:
+    """Chatfuel, for the length of one pull."""
+
+    def __init__(self, base_url: str, token: str, patience: Patience | None = None) -> None:
+        """Prepare; nothing is sent.
+
+        Args:
+            base_url: Without a slash at the end.
+            token: The Bearer token of a dashboard user.
+            patience: Timeouts and retries.
+        """
+        self._base_url = base_url
+        self._patience = patience or Patience()
+        self._deadline = monotonic() + self._patience.deadline
+        self._session = requests.Session()
+        self._session.auth = _Bearer(token)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def attributes(self, bot_id: str) -> Answer:
+        """Return the attribute catalogue: dicts of ``name`` and ``type``.
+
+        Raises:
+            ConfigurationError: Chatfuel does not know the bot.
+        """
+        answer = self._query("AttributesQuery", {"botId": bot_id}, "bot", "variableSuggest")
+        return _check_rows(answer, "AttributesQuery", "name", "type")
+
+    def segments(self, bot_id: str) -> Answer:
+        """Return the segments: dicts of ``id`` and ``name``."""
+        answer = self._query("segments", {"botId": bot_id}, "bot", "segments")
+        return _check_rows(answer, "segments", "id", "name")
+
+    def block(self, bot_id: str, block_id: str) -> Answer:
+        """Return a block with its audience filter; the content is ``None`` where there is none any more."""
+        return self._query("BlockQuery", {"botId": bot_id, "blockId": block_id}, "bot", "block")
+
+    def scheduled_entries(self, bot_id: str) -> Answer:
+        """Return the scheduled entries, dicts."""
+        path = f"/api/bots/{bot_id}/scheduled_entries"
+        return _check_rows(
+            self._get(path), path, "id", "block_id", "block_title", "enabled", "broadcast_start_timestamp"
+        )
+
+    def broadcast_stats(self, bot_id: str) -> Answer:
+        """Return the results of the ten newest broadcasts, dicts, newest first."""
+        path = f"/api/bots/{bot_id}/broadcast_stats"
+        answer = self._get(path, {"limit": "10", "from": ""})
+        return _check_rows(answer, path, "block_title", "in_progress", "total_users")
+
+    def download_users(
+        self, bot_id: str, fields: Sequence[Field], sink: Sink, audience: Mapping[str, Any] | None = None
+    ) -> None:
+        """Download a users export.
+
+        Args:
+            bot_id: The bot.
+            fields: The columns; at most ``MOST_FIELDS``, none of ``ALWAYS_SERVED``.
+            sink: Where the CSV goes.
+            audience: The filter of a block; none selects everyone.
+        """
+        variables = {
+            "botId": bot_id,
+            "params": {"fields": [field._asdict() for field in fields]},
+            "filter": json.dumps(audience or _EVERYONE),
+        }
+        self._document("GenerateUsersDocument", variables, "generateUsersExportDocument", sink)
+
+    def download_broadcasts(self, bot_id: str, sink: Sink) -> None:
+        """Download the broadcast list, a CSV."""
+        self._document(
+            "GenerateBroadcastDocument", {"botId": bot_id}, "generateBroadcastExportDocument", sink
+        )
+
+    def _query(self, operation: str, variables: Mapping[str, Any], *path: str) -> Answer:
+        return self._retry(operation, lambda: self._graphql(operation, variables, *path))
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        def attempt() -> Answer:
+            with closing(self._send("GET", self._base_url + path, path, params=params)) as response:
+                body = self._read(path, response)
+            return Answer(body, _dig(_parse(path, body), path, "result"))
+
+        return self._retry(path, attempt)
+
+    def _document(self, operation: str, variables: Mapping[str, Any], field: str, sink: Sink) -> None:
+        """Generate a document and download it; whatever breaks, the next attempt generates a new one."""
+
+        def attempt() -> None:
+            document = self._graphql(operation, variables, field).content
+            path = _dig(document, operation, "downloadUrl")
+            # Whoever knows the address may not need the token.
+            hide(str(path))
+            url = urljoin(self._base_url + "/", str(path))
+            if urlsplit(url)[:2] != urlsplit(self._base_url)[:2]:
+                raise ContractError(
+                    f"{operation}: the download is at another host, where the token must not go."
+                    " Update the loader."
+                )
+            what = f"download of {operation}"
+            with closing(self._send("GET", url, what, may_expire=True)) as response, sink() as file:
+                for piece in self._pieces(what, response):
+                    file.write(piece)
+
+        self._retry(operation, attempt)
+
+    def _graphql(self, operation: str, variables: Mapping[str, Any], *path: str) -> Answer:
+        query = (_QUERIES / f"{operation}.graphql").read_text()
+        request = {"operationName": operation, "variables": variables, "query": query}
+        url = f"{self._base_url}/graphql"
+        with closing(
+            self._send("POST", url, operation, params={"opName": operation}, json=request)
+        ) as response:
+            body = self._read(operation, response)
+        answer = _parse(operation, body)
+        # Errors beside data are fatal too: half an answer would look like mass deletion.
+        if isinstance(answer, dict) and answer.get("errors"):
+            raise _graphql_error(operation, answer["errors"])
+        return Answer(body, _dig(answer, operation, "data", *path))
+
+    def _send(
+        self, method: str, url: str, what: str, *, may_expire: bool = False, **arguments: Any
+    ) -> requests.Response:
+        """Send one request and return the response, its body unread, if its status is good."""
+        patience = self._patience
+        timeout = (patience.connect_timeout, max(0.001, min(patience.read_timeout, self._time_left())))
+        try:
+            # A redirect to another host is followed without the token: requests sees to that.
+            response = self._session.request(method, url, timeout=timeout, stream=True, **arguments)
+        except requests.RequestException as error:
+            raise self._unreachable(what, error) from None
+        status = response.status_code
+        if status < 300:
+            return response
+        response.close()
+        if status in (401, 403):
+            raise AuthenticationError(f"Chatfuel refused the token ({what}: {status}). {_NEW_TOKEN}")
+        # A document that expired is gone, and the next attempt makes a new one.
+        if status == 429 or status >= 500 or (may_expire and status in (404, 410)):
+            raise _TransientError(
+                f"Chatfuel answered {status} to {what}. Try again later.",
+                _seconds(response.headers.get("Retry-After", "")),
+            )
+        raise ContractError(f"Chatfuel answered {status} to {what}. Is CHATFUEL_BASE_URL right?")
+
+    def _read(self, what: str, response: requests.Response) -> bytes:
+        return b"".join(self._pieces(what, response))
+
+    def _pieces(self, what: str, response: requests.Response) -> Iterator[bytes]:
+        is_page = "text/html" in response.headers.get("Content-Type", "")
+        try:
+            for number, piece in enumerate(response.iter_content(_PIECE)):
+                if number == 0 and (is_page or piece.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
+                    raise AuthenticationError(
+                        f"Chatfuel sent a web page instead of data ({what}): the token has expired. {_NEW_TOKEN}"
+                    )
+                if self._time_left() <= 0:
+                    raise self._too_late(what)
+                yield piece
+        except requests.RequestException as error:
+            raise self._unreachable(what, error) from None
+
+    def _retry(self, what: str, attempt: Callable[[], T]) -> T:
+        patience = self._patience
+        backoff = wait_random_exponential(patience.first_wait, patience.longest_wait)
+
+        def wait(state: RetryCallState) -> float:
+            return max(backoff(state), state.outcome.exception().retry_after)
+
+        def too_late(state: RetryCallState) -> bool:
+            return state.upcoming_sleep >= self._time_left()
+
+        def report(state: RetryCallState) -> None:
+            message = state.outcome.exception().message
+            number, seconds = state.attempt_number, state.upcoming_sleep
+            log.warning(
+                "%s Attempt %d of %d; the next in %.0f s.", message, number, patience.attempts, seconds
+            )
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TransientError),
+            wait=wait,
+            stop=stop_after_attempt(patience.attempts) | too_late,
+            before_sleep=report,
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    def _time_left(self) -> float:
+        return self._deadline - monotonic()
+
+    def _too_late(self, what: str) -> SourceUnavailableError:
+        return SourceUnavailableError(
+            f"{what} did not end within the {self._patience.deadline:.0f} s for a pull. Try again later."
+        )
+
+    def _unreachable(self, what: str, error: requests.RequestException) -> SourceUnavailableError:
+        if self._time_left() <= 0:
+            return self._too_late(what)
+        if isinstance(error, requests.Timeout):
+            reason = "it was silent for too long"
+        elif isinstance(error, requests.exceptions.ChunkedEncodingError):
+            reason = "the connection broke off"
+        else:
+            reason = "no connection"
+        host = urlsplit(self._base_url).netloc
+        return _TransientError(f"Cannot reach Chatfuel at {host} for {what}: {reason}. Check the network.")
+
+
+def _parse(what: str, body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise ContractError(f"Chatfuel answered {what} with something that is not JSON.") from None
+
+
+def _dig(content: Any, what: str, *path: str) -> Any:
+    for key in path:
+        if not isinstance(content, dict) or key not in content:
+            raise ContractError(f"Chatfuel's answer to {what} has no {key!r}. Its API has changed.")
+        content = content[key]
+    return content
+
+
+def _check_rows(answer: Answer, what: str, *keys: str) -> Answer:
+    if not isinstance(answer.content, list):
+        raise ContractError(f"Chatfuel's answer to {what} is not a list. Its API has changed.")
+    for row in answer.content:
+        for key in keys:
+            _dig(row, what, key)
+    return answer
+
+
+def _graphql_error(operation: str, errors: Any) -> Exception:
+    errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    codes = {error["extensions"].get("code") for error in errors if isinstance(error.get("extensions"), dict)}
+    message = "; ".join(" ".join(str(error.get("message")).split())[:200] for error in errors)
+    if codes & {"UNAUTHENTICATED", "FORBIDDEN"}:
+        return AuthenticationError(f"Chatfuel refused the token ({operation}: {message}). {_NEW_TOKEN}")
+    if "NOT_FOUND" in codes:
+        return ConfigurationError(f"Chatfuel: {message} ({operation}). Check CHATFUEL_BOT_ID.")
+    return ContractError(f"Chatfuel answered {operation} with an error: {message}")
+
+
+def _seconds(retry_after: str) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for, given as a number or as a date."""
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        moment = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return 0.0
+    return max(0.0, math.ceil((moment - datetime.now(UTC)).total_seconds()))

@@ -1,0 +1,152 @@
+"""What a pull does, in order."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from loader import __version__
+from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
+from loader.convert import convert, user_headers
+from loader.errors import ContractError, RefusedError
+from loader.landing import PullFolder, Report
+from loader.warehouse import Converted, Warehouse
+
+# An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
+_ASK_AFTER = timedelta(hours=1)
+_ASK_BEFORE = timedelta(days=7)
+
+_USER_ID_FIELD = Field(USER_ID, "system")
+
+
+def is_committed(warehouse: Warehouse, folder: PullFolder) -> bool:
+    """Return whether the pull is in the ledger."""
+    key = (folder.pull.bot_id, folder.pull.pull_id)
+    return any((row["bot_id"], row["pull_id"]) == key for row in warehouse.committed_pulls())
+
+
+def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], report: Report) -> None:
+    """Land everything that Chatfuel has.
+
+    Args:
+        client: Chatfuel.
+        folder: Where the responses go; emptied first.
+        recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
+        report: Is told which file is under way.
+    """
+    bot_id = folder.pull.bot_id
+    folder.begin()
+
+    body, catalogue = client.attributes(bot_id)
+    folder.write("attributes.json.gz", "attributes", body, report)
+
+    def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
+        facts |= {"fields": tuple(field.name for field in fields)}
+        client.download_users(bot_id, fields, lambda: folder.writer(name, table, report, **facts), audience)
+
+    system = [Field(name, "system") for name in user_headers().values() if name not in ALWAYS_SERVED]
+    export("users.csv.gz", "users", system)
+
+    known = {
+        name: Field(name, kind) for name, kind in ((row["name"], row["type"]) for row in catalogue[::-1])
+    }
+    fields = [field for name, field in reversed(known.items()) if name not in (*ALWAYS_SERVED, USER_ID)]
+    # Every export has the user's id. One is made in any case: the id itself may be an attribute.
+    step = MOST_FIELDS - 1
+    for number, start in enumerate(range(0, len(fields) or 1, step), start=1):
+        chunk = [_USER_ID_FIELD, *fields[start : start + step]]
+        export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
+
+    folder.write("segments.json.gz", "segments", client.segments(bot_id).body, report)
+    client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", report))
+    entries = client.scheduled_entries(bot_id)
+    folder.write("scheduled_entries.json.gz", "scheduled_entries", entries.body, report)
+    stats = client.broadcast_stats(bot_id)
+    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report)
+
+    for entry in qualifying(entries.content, stats.content, folder.pull.pulled_at):
+        broadcast_id, block_id = str(entry["id"]), str(entry["block_id"])
+        if broadcast_id in recorded:
+            continue
+        if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
+            raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
+        body, block = client.block(bot_id, block_id)
+        facts = {"broadcast_id": broadcast_id, "block_id": block_id}
+        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, **facts)
+        audience = block and block.get("user_filter")
+        if audience and audience.get("valid") is not False:
+            name = f"broadcast_recipients-{broadcast_id}.csv.gz"
+            export(name, "broadcast_recipients", [_USER_ID_FIELD], audience, broadcast_id=broadcast_id)
+
+    folder.commit("api", __version__)
+
+
+def qualifying(
+    entries: Sequence[Mapping[str, Any]], stats: Sequence[Mapping[str, Any]], pulled_at: datetime
+) -> list[Mapping[str, Any]]:
+    """Return the scheduled entries whose audience a pull at that moment should ask for.
+
+    Args:
+        entries: The scheduled entries.
+        stats: The results, newest first.
+        pulled_at: The moment of the pull, the clock of the rule.
+    """
+    final = {}
+    for result in stats:
+        is_final = result["in_progress"] is False and result["total_users"] > 0
+        final.setdefault(result["block_title"], is_final)
+    first, last = (pulled_at - _ASK_BEFORE).timestamp(), (pulled_at - _ASK_AFTER).timestamp()
+    return [
+        entry
+        for entry in entries
+        if entry["enabled"]
+        and first <= entry["broadcast_start_timestamp"] <= last
+        and final.get(entry["block_title"], False)
+    ]
+
+
+def load(warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, report: Report) -> Converted:
+    """Convert a complete pull and load it.
+
+    Args:
+        warehouse: Where it goes.
+        folder: The pull.
+        min_users_ratio: The share of the previous pull's users that this one must have.
+        report: Is told what is under way.
+
+    Raises:
+        ContractError: A file is not what Chatfuel always sent.
+        RefusedError: A gate refused the pull. It stays in the landing zone.
+    """
+    # Beside the landing zone, because there is room for a pull.
+    with tempfile.TemporaryDirectory(prefix=".convert-", dir=folder.path.parent) as workdir:
+        try:
+            converted = convert(folder, Path(workdir), report)
+            _check_user_count(warehouse, folder, converted, min_users_ratio)
+            report("loading", 0)
+            warehouse.load(folder.pull, converted)
+        except (ContractError, RefusedError) as error:
+            folder.refuse(error.message)
+            raise
+    return converted
+
+
+def _check_user_count(
+    warehouse: Warehouse, folder: PullFolder, converted: Converted, min_users_ratio: float
+) -> None:
+    pull = folder.pull
+    before = [
+        row["users_rows"]
+        for row in warehouse.committed_pulls()
+        if row["bot_id"] == pull.bot_id and row["pull_id"] < pull.pull_id
+    ]
+    users = converted.rows["users"]
+    if before and users < before[-1] * min_users_ratio:
+        raise RefusedError(
+            f"{users} users, and {before[-1]} in the pull before: too few to believe. Nothing was loaded."
+            f" If it is right: `python -m loader reload {pull.pull_id} --min-users-ratio 0`."
+        )

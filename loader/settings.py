@@ -1,0 +1,99 @@
+"""Settings come from the environment or from a file ``.env`` in the working directory; the environment wins."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from loader.errors import ConfigurationError
+from loader.logs import hide
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        base_url: Where Chatfuel is, without a slash at the end.
+        landing: The landing zone.
+        duckdb_path: The file that is the warehouse of target ``dev``.
+    """
+
+    base_url: str
+    landing: Path
+    duckdb_path: Path
+    _token: str
+    _bot_ids: tuple[str, ...]
+
+    @property
+    def token(self) -> str:
+        """The token.
+
+        Raises:
+            ConfigurationError: There is none. Only verbs that speak to Chatfuel need it.
+        """
+        if not self._token:
+            raise ConfigurationError(
+                "No token. Set CHATFUEL_TOKEN, or CHATFUEL_TOKEN_FILE to a file that holds it;"
+                " .env.example says where to get one."
+            )
+        return self._token
+
+    @property
+    def bot_ids(self) -> tuple[str, ...]:
+        """The bots.
+
+        Raises:
+            ConfigurationError: There are none. Only verbs that speak to Chatfuel need them.
+        """
+        if not self._bot_ids:
+            raise ConfigurationError(
+                "No bot. Set CHATFUEL_BOT_ID to the id in the address of the bot's dashboard,"
+                " or to several, separated by commas."
+            )
+        return self._bot_ids
+
+
+def read_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: A setting is malformed.
+    """
+    # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
+    values = {name: value for name, value in (dotenv_values(".env") | os.environ).items() if value}
+    base_url = values.get("CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com").rstrip("/")
+    if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
+        raise ConfigurationError(f"CHATFUEL_BASE_URL is {base_url!r}; it must begin with https://.")
+    bot_ids = tuple(part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip())
+    for bot_id in bot_ids:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", bot_id):
+            raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
+    return Settings(
+        base_url=base_url,
+        landing=Path(values.get("CHATFUEL_LANDING", "data/landing")),
+        duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
+        _token=_token(values),
+        _bot_ids=tuple(dict.fromkeys(bot_ids)),
+    )
+
+
+def _token(values: Mapping[str, str]) -> str:
+    token = values.get("CHATFUEL_TOKEN", "").strip()
+    if not token and (file := values.get("CHATFUEL_TOKEN_FILE")):
+        try:
+            token = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"CHATFUEL_TOKEN_FILE cannot be read: {error}.") from error
+    # What is pasted from a browser's developer tools often begins with the scheme.
+    token = token.removeprefix("Bearer ").strip()
+    hide(token)
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        raise ConfigurationError("The token holds white space or non-ASCII characters. Copy it again.")
+    return token

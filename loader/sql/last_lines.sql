@@ -1,0 +1,8 @@
+-- A user may be in one export twice: the last row counts.
+insert into last_lines
+select
+    getvariable('file') as file,
+    chatfuel_user_id,
+    max(line) as line
+from checked_rows
+group by chatfuel_user_id

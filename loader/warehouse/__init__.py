@@ -1,0 +1,96 @@
+"""The warehouse: what the loader needs of one, and the choice by target."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from loader.errors import ConfigurationError
+from loader.landing import Pull
+from loader.settings import Settings
+
+RAW_SCHEMA = "chatfuel_raw"
+TARGETS = ("dev", "prod", "emulator")
+LEDGER = "pulls"
+
+
+class Column(NamedTuple):
+    """A column of a raw table; ``type`` is BigQuery's name of it."""
+
+    name: str
+    type: str
+
+
+@cache
+def pull_columns() -> tuple[Column, ...]:
+    """Return the columns that begin every raw table."""
+    return tuple(Column(column["name"], column["type"]) for column in _raw_schema()["pull_columns"])
+
+
+@cache
+def raw_tables() -> dict[str, tuple[Column, ...]]:
+    """Return the columns of every raw table beside the pull columns, by table."""
+    return {
+        table: tuple(Column(column["name"], column["type"]) for column in definition["columns"])
+        for table, definition in _raw_schema()["tables"].items()
+    }
+
+
+@cache
+def _raw_schema() -> dict[str, Any]:
+    return yaml.safe_load((Path(__file__).parent.parent / "raw_schema.yml").read_text())
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A pull, ready to load.
+
+    Attributes:
+        files: Parquet files by table, columns in the order of the table; the ledger's is among them.
+        rows: Rows by table, those of the ledger left out.
+    """
+
+    files: Mapping[str, Sequence[Path]]
+    rows: Mapping[str, int]
+
+
+class Warehouse(ABC):
+    """Where pulls are loaded. A pull exists once its row is in the ledger, the table ``pulls``.
+
+    Every method raises ``WarehouseError`` when the warehouse cannot be read or written.
+    """
+
+    @abstractmethod
+    def committed_pulls(self) -> list[dict[str, Any]]:
+        """Return the rows of the ledger, oldest first. Creates nothing."""
+
+    @abstractmethod
+    def recorded_broadcasts(self, bot_id: str) -> set[str]:
+        """Return the broadcasts whose audience a committed pull of the bot has recorded. Creates nothing."""
+
+    @abstractmethod
+    def load(self, pull: Pull, converted: Converted) -> None:
+        """Load a pull, its ledger row last, creating schema and tables where missing.
+
+        A pull that is in the ledger by now is left alone. If anything fails, the warehouse shows what it showed before.
+        """
+
+
+def open_warehouse(target: str, settings: Settings) -> Warehouse:
+    """Return the warehouse of a target.
+
+    Raises:
+        ConfigurationError: The target does not work yet.
+    """
+    if target != "dev":
+        raise ConfigurationError(f"Only --target dev works yet; {target} (BigQuery) does not.")
+    # Only the warehouse in use is imported: BigQuery's client takes a second.
+    from loader.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(settings.duckdb_path)

@@ -1,0 +1,106 @@
+"""The warehouse in a DuckDB file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from loader.errors import RefusedError, WarehouseError
+from loader.landing import Pull
+from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
+
+# Times are naive and UTC: dbt models need no time zone support to read them.
+_TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
+
+
+class DuckDBWarehouse(Warehouse):
+    """A DuckDB file. It is held open only while it is needed: DuckDB admits one process at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def committed_pulls(self) -> list[dict[str, Any]]:
+        """Return the rows of the ledger, oldest first."""
+        return self._read(f"from {RAW_SCHEMA}.{LEDGER} order by pulled_at, bot_id")
+
+    def recorded_broadcasts(self, bot_id: str) -> set[str]:
+        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
+        rows = self._read(
+            f"""
+            select distinct broadcast_id
+            from {RAW_SCHEMA}.block_filters
+            semi join {RAW_SCHEMA}.{LEDGER} using (bot_id, pull_id)
+            where bot_id = ?
+            """,
+            [bot_id],
+        )
+        return {row["broadcast_id"] for row in rows}
+
+    def load(self, pull: Pull, converted: Converted) -> None:
+        """Load a pull in one transaction, its ledger row last."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect() as connection:
+            connection.begin()
+            _create_tables(connection)
+            if _count(connection, LEDGER, pull):
+                return
+            for table in (*converted.rows, LEDGER):
+                connection.execute(
+                    f"insert into {RAW_SCHEMA}.{table} by name from read_parquet(?, hive_partitioning = false)",
+                    [[str(file) for file in converted.files[table]]],
+                )
+            for table, rows in converted.rows.items():
+                if (found := _count(connection, table, pull)) != rows:
+                    raise RefusedError(
+                        f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
+                        f" Remove the rows of pull {pull.pull_id} that are not in the ledger, and try again."
+                    )
+            connection.commit()
+
+    def _read(self, query: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+        if not self._path.exists():
+            return []
+        with self._connect(read_only=True) as connection:
+            if not connection.execute(
+                "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [RAW_SCHEMA, LEDGER]
+            ).fetchone():
+                return []
+            result = connection.execute(query, parameters)
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    @contextmanager
+    def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Connect; what is not committed when the context ends is rolled back."""
+        try:
+            with duckdb.connect(self._path, read_only=read_only) as connection:
+                connection.execute("set TimeZone = 'UTC'")
+                yield connection
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            if "lock" in reason:
+                reason = "another program has it open. Close that, then"
+            else:
+                reason = f"{reason}. When that is mended,"
+            raise WarehouseError(
+                f"DuckDB file {self._path}: {reason} run the same command again."
+                " A pull that has landed can be loaded by `python -m loader reload PULL_ID`."
+            ) from error
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"create schema if not exists {RAW_SCHEMA}")
+    for table, columns in raw_tables().items():
+        definition = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in (*pull_columns(), *columns))
+        connection.execute(f"create table if not exists {RAW_SCHEMA}.{table} ({definition})")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
+    return connection.execute(
+        f"select count(*) from {RAW_SCHEMA}.{table} where bot_id = ? and pull_id = ?",
+        [pull.bot_id, pull.pull_id],
+    ).fetchone()[0]
