@@ -41,8 +41,11 @@ class Project:
     path: Path
     target_path: Path
 
-    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command in this process.
+
+        Returns:
+            What dbt said.
 
         Raises:
             BuildError: it failed.
@@ -58,21 +61,25 @@ class Project:
         ]
         if variables:
             command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
-        result = dbtRunner().invoke(command)
+        messages: list[str] = []
+        result = dbtRunner(callbacks=[lambda event: messages.append(event.info.msg)]).invoke(command)
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:
             nodes = getattr(result.result, "results", [])
-            failures = [f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")]
-            raise BuildError("\n".join(failures) or str(result.exception or result.result))
+            failures = [
+                f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")
+            ]
+            raise BuildError("\n".join([*failures, *messages]))
+        return "\n".join(messages)
 
-    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs `dbt build` with all models, seeds, snapshots and data tests."""
-        self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
+        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
 
-    def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+    def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Builds the models alone, without tests and snapshots."""
-        self.dbt("run", *arguments, variables=variables)
+        return self.dbt("run", *arguments, variables=variables)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection to the warehouse; close it before the next dbt command."""
