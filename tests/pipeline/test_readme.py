@@ -25,7 +25,9 @@ def test_the_example_of_what_an_event_means(project):
     with project.connect() as connection:
         for number, day in enumerate(header[1:]):
             values = {
-                user: dict(re.findall(r"(\w+): (\w+)", cells[number])) for user, *cells in users if cells[number] != "–"
+                user: dict(re.findall(r"(\w+): (\w+)", cells[number]))
+                for user, *cells in users
+                if cells[number] != "–"
             }
             catalogue = catalogues[number].split(", ")
             write_pulls(connection, [Pull(moment(day).isoformat(" "), values, catalogue)])
