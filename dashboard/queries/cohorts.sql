@@ -1,0 +1,10 @@
+-- What became of those who signed up in one week, week by week.
+select
+    bot_id,
+    signup_week as date,
+    age_weeks,
+    {{ suppress_small('cohort_users') }} as cohort_users,
+    {{ suppress_small('reachable_users') }} as reachable_users,
+    {{ suppress_small('seen_users') }} as seen_users,
+from {{ ref('rpt_chatfuel__signup_cohorts') }}
+order by bot_id, signup_week, age_weeks
