@@ -1,7 +1,7 @@
 """``python -m dashboard.build``: the dashboard as one HTML file that needs nothing else.
 
-The queries are dbt analyses: dbt compiles them for its target and lends its connection, so that the dashboard reads
-what ``profiles.yml`` names, DuckDB or BigQuery, with no setting of its own.
+The queries are dbt analyses: dbt compiles them for its target and lends its connection. So it reads
+what ``profiles.yml`` names, DuckDB or BigQuery, and has no setting of its own.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def query_all(*dbt_options: str) -> dict[str, Table]:
         with adapter.connection_named("dashboard"):
             return {name: fetch(adapter, queries[name]) for name in sorted(queries)}
     except Exception as error:
-        raise DashboardError(f"The dashboard's tables cannot be read. Run `dbt build` first.\n{error}") from error
+        raise DashboardError(
+            f"The dashboard's tables cannot be read. Run `dbt build` first.\n{error}"
+        ) from error
 
 
 def fetch(adapter: BaseAdapter, sql: str) -> Table:
@@ -120,7 +122,9 @@ def page(tables: dict[str, Table]) -> str:
     parts["VEGA"] = parts["VEGA"].replace("</script", "<\\/script")
     html = (HERE / "page.html").read_text(encoding="utf-8")
     before, *rest = html.split("/*{")
-    return before + "".join(parts[piece[: piece.index("}*/")]] + piece[piece.index("}*/") + 3 :] for piece in rest)
+    return before + "".join(
+        parts[piece[: piece.index("}*/")]] + piece[piece.index("}*/") + 3 :] for piece in rest
+    )
 
 
 if __name__ == "__main__":

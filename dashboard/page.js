@@ -10,7 +10,7 @@ const OPINIONS = SETTINGS.opinions.split(",");
 
 // ---------------------------------------------------------------- numbers and days
 const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const oneDecimal = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const count = (value) => (value == null ? "–" : number.format(value));
 const percent = (value) => (value == null ? "–" : oneDecimal.format(100 * value) + " %");
 const label = (name) => (name === "none" ? "no step" : name.replaceAll("_", " "));
@@ -166,7 +166,7 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
         labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelPadding: 6, tickCount: 5,
       },
       axisX: { grid: false, labelOverlap: true, labelFlush: true },
-      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", labelFontSize: 12, offset: 6, columns: window.innerWidth < 560 ? 2 : 6 },
+      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", labelFontSize: 12, offset: 10, columns: window.innerWidth < 560 ? 2 : 6 },
       text: { fill: color("ink"), fontSize: 11 },
       rule: { color: color("soft") },
     },
@@ -246,9 +246,9 @@ function overview() {
   }
   $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, "No KPI yet: the first change shows at the second pull."));
 
-  const active = kpi("active_users");
-  const trend = rolling(active.map((row) => row.users), 7, 4);
-  const activeRows = active.map((row, position) => timed({ ...row, trend: trend[position] }));
+  const active = series.active_users ?? [];
+  const trend = rolling(active.map((row) => row.users), 7, 4); // over days before the range too
+  const activeRows = active.map((row, position) => timed({ ...row, trend: trend[position] })).filter((row) => inRange(row.date));
   const sent = ranged("broadcasts").map((row) => timed({ ...row, text: row.message?.slice(0, 140) }));
   chart(
     "Active users",
@@ -270,7 +270,7 @@ function overview() {
     { note: "Each day, its mean over 7 days (bold), and the broadcasts (dashed).", height: 240 },
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
-  lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", note: "Users by their answer to the research question." });
+  lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", zero: false, note: "Users by their answer to the research question." });
   lines("Growth of the base", ["new_subscribers"], ["c1"], "total_users", { width: "half", zero: false, note: "Users whom the bot can reach and who are not unsubscribed, at the end of the day." });
   const flows = ["new_subscribers", "blocked", "unsubscribed"].flatMap((name) =>
     kpi(name).filter((row) => row.users != null).map((row) => timed({ date: row.date, kpi: name, name: capital(label(name)), users: row.users, flow: name === "new_subscribers" ? row.users : -row.users })),
@@ -306,11 +306,11 @@ const COLUMNS = [
 
 function broadcasts() {
   const all = ranged("broadcasts");
-  const ordered = all.slice().sort((a, b) => (a.sent_at < b.sent_at ? -1 : 1));
+  const ordered = rows("broadcasts").reverse(); // those before the range too, for the trend
   const rates = ["opened", "clicked"].flatMap((kind) => {
     const values = ordered.map((row) => row[kind === "opened" ? "open_rate" : "click_rate"]);
     const trend = rolling(values, 5, 3);
-    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients }));
+    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients })).filter((row) => inRange(row.date));
   });
   chart(
     "Opens and clicks",
@@ -428,7 +428,7 @@ function journeys() {
   const head = chart(
     "Cohorts",
     {
-      width: Math.max(640, $("main").clientWidth - 160),
+      width: Math.max(640, $("main").clientWidth - 220),
       autosize: "pad",
       encoding: {
         x: { field: "age", type: "ordinal", scale: { domain: [...Array(13).keys()] }, axis: { title: "weeks since the week of sign-up", orient: "top", labelAngle: 0 } },
@@ -464,12 +464,12 @@ function dataPage() {
   const attributes = rows("attributes")[0] ?? {};
   $("main").append(
     make("div", { class: "cards" },
-      card("Last pull", longDay(newest.pulled_at.slice(0, 10)), newest.pulled_at.slice(11, 16) + " UTC"),
+      card("Last pull", longDay(newest.pulled_at.slice(0, 10)).replace(/ \d+$/, ""), `${newest.pulled_at.slice(0, 4)}, ${newest.pulled_at.slice(11, 16)} UTC`),
       card("Age of the data", age < 2 ? `${Math.round(24 * age)} hours` : `${count(age)} days`, age > 1.5 ? "a daily pull is overdue" : "up to date", age > 1.5 ? "bad" : "good"),
       card("Users in it", count(newest.users), "blocked ones too"),
       card("Days without a pull", count(gaps.length), `of ${count(covered.length)} in this range`, gaps.length ? "bad" : "good"),
       card("Attributes", count(attributes.attributes), `${count(attributes.empty_attributes)} that nobody has`),
-      card("Unchanged for 90 days", count(attributes.still_attributes), "attributes that may be dead"),
+      card("Still for 90 days", count(attributes.still_attributes), "attributes, maybe dead"),
     ),
   );
   chart(
@@ -498,7 +498,7 @@ function dataPage() {
     changes.length
       ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attributes, table", style: "max-height:236px" },
           make("table", { id: "catalogue" },
-            make("thead", {}, make("tr", {}, ...["Day", "Attribute", "Change"].map((name) => make("th", { class: "plain", scope: "col" }, name)))),
+            make("thead", {}, make("tr", {}, ...["Day", "Attribute", "Change"].map((name) => make("th", { class: name === "Attribute" ? "plain text" : "plain", scope: "col" }, name)))),
             make("tbody", {}, ...changes.map((row) => make("tr", {}, make("td", {}, longDay(row.date)), make("td", { class: "text" }, row.attribute_name), make("td", {}, row.change)))),
           ),
         )
