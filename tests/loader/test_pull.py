@@ -195,9 +195,12 @@ def result(title="t", **changes):
         ([entry()], [], False),
         ([entry()], [result(in_progress=True), result()], False),
         ([entry()], [result("another"), result()], True),
+        ([entry(broadcast_start_timestamp=None)], [result()], False),
+        ([{"id": "e", "type": "daily", "enabled": True, "block_title": "t"}], [result()], False),
+        ([entry()], [{"broadcast_id": "b"}], False),
     ],
     ids=["final", "disabled", "59 minutes old", "an hour old", "7 days old", "over 7 days old", "not sent yet",
-         "in progress", "nobody", "another title", "no result", "newest in progress", "second in the list"],
+         "in progress", "nobody", "another title", "no result", "newest in progress", "second in the list", "no moment", "another kind of entry", "another kind of result"],
 )  # fmt: skip
 def test_which_broadcasts_are_asked_for(entries, stats, qualifies):
     assert qualifying(entries, stats, NOW) == (entries if qualifies else [])
@@ -390,6 +393,21 @@ def test_one_failed_request_and_nothing_is_committed(pull, tamper, tmp_path, fol
     assert pull().exit_code == 5
     assert not (tmp_path / "warehouse.duckdb").exists()
     assert not (folder / "manifest.json").exists()
+
+
+def test_a_catalogue_without_attributes_is_no_pull(pull, tamper, tmp_path):
+    empty = json_response(200, {"data": {"bot": {"variableSuggest": []}}})
+    tamper(lambda request, response: empty if graphql(request, "AttributesQuery") else response)
+    assert pull().exit_code == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_landing_zone_that_cannot_be_written_is_told(pull, tmp_path):
+    (tmp_path / "landing").write_text("a file")
+    result = pull()
+    assert result.exit_code == 2
+    assert "CHATFUEL_LANDING" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_failed_chunk_is_no_partial_pull(pull, tamper, tmp_path):
