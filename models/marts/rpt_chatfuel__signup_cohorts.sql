@@ -50,7 +50,7 @@ final as (
         cast(week_ends.seen_users as {{ dbt.type_bigint() }}) as seen_users,
         {{ rate('week_ends.reachable_users', 'cohorts.cohort_users') }} as reachable_rate,
         {{ rate('week_ends.seen_users', 'cohorts.cohort_users') }} as seen_rate,
-        first_pulls.first_date <= week_ends.signup_week as is_whole_cohort,
+        first_pulls.first_date < week_ends.signup_week as is_whole_cohort,
         week_ends.pulled_at as observed_at,
     from week_ends
     inner join cohorts
