@@ -110,12 +110,24 @@ def plain(value: object) -> object:
     return round(value, 5) if isinstance(value, float) else value
 
 
+def packed(values: list[Any]) -> list[Any] | dict[str, list[Any]]:
+    """Return a column, if its texts recur, as the different texts and for each row which of them it holds."""
+    texts = list(dict.fromkeys(values))
+    if len(texts) > len(values) / 2 or not all(isinstance(text, str) for text in texts):
+        return values
+    positions = {text: position for position, text in enumerate(texts)}
+    return {"texts": texts, "rows": [positions[value] for value in values]}
+
+
 def page(tables: dict[str, Table]) -> str:
     """Return the HTML file: markup, style, Vega-Lite, data and script in one."""
+    data = {
+        name: {column: packed(values) for column, values in table.items()} for name, table in tables.items()
+    }
     parts = {
         "STYLE": (HERE / "page.css").read_text(encoding="utf-8"),
         "VEGA": vl_convert.javascript_bundle(),
-        "DATA": json.dumps(tables, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "DATA": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         "SCRIPT": (HERE / "page.js").read_text(encoding="utf-8"),
     }
     # in a script, an HTML parser looks for nothing but its end

@@ -1,5 +1,9 @@
 // The whole page: state in the URL's hash, one range of days for everything, charts drawn by Vega-Lite.
 const DATA = JSON.parse(document.getElementById("data").textContent);
+for (const table of Object.values(DATA)) {
+  // a column of few texts comes as these texts, and for each row which of them
+  for (const [name, column] of Object.entries(table)) if (column.texts) table[name] = column.rows.map((row) => column.texts[row]);
+}
 const $ = (id) => document.getElementById(id);
 const DAY = 86400000;
 const PAGES = { overview: "Overview", broadcasts: "Broadcasts", journeys: "Journeys", data: "Data" };
@@ -18,8 +22,8 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const toTime = (day) => Date.parse(day + "T00:00:00Z");
 const toDay = (time) => new Date(time).toISOString().slice(0, 10);
 const addDays = (day, days) => toDay(toTime(day) + days * DAY);
-const longDay = (day) =>
-  new Date(toTime(day)).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const longDay = (day) => dayFormat.format(toTime(day));
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
 
 function rows(name) {
@@ -42,13 +46,17 @@ function chooseBot(bot) {
   state.bot = bot;
   series = {};
   for (const row of rows("kpis")) (series[row.kpi] ??= []).push(row);
-  const days = Object.values(series)[0]?.map((row) => row.date) ?? rows("pulls").map((row) => row.date);
-  first = days[0] ?? toDay(Date.now());
-  last = days.at(-1) ?? first;
+  const dates = Object.values(series)[0]?.map((row) => row.date) ?? rows("pulls").map((row) => row.date);
+  first = dates[0] ?? toDay(Date.now());
+  last = dates.at(-1) ?? first;
 }
 
 function span() {
   return (toTime(last) - toTime(first)) / DAY + 1;
+}
+
+function days() {
+  return (toTime(state.to) - toTime(state.from)) / DAY + 1;
 }
 
 function defaultDays() {
@@ -172,12 +180,12 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
     },
   };
   drawing.push(
-    window.vegaEmbed(place, full, { actions: false, renderer: "svg", tooltip: { theme: "custom" } }).then(({ view }) => views.push(view)),
+    window.vegaEmbed(place, full, { actions: false, renderer: days() > 400 ? "canvas" : "svg", tooltip: { theme: "custom" } }).then(({ view }) => views.push(view)),
   );
   return head;
 }
 
-const xDay = (extra = {}) => ({ field: "t", type: "temporal", scale: { type: "utc", domain: [toTime(state.from), toTime(state.to)] }, axis: { format: span() > 400 ? "%b %Y" : "%-d %b", title: null }, ...extra });
+const xDay = (extra = {}) => ({ field: "t", type: "temporal", scale: { type: "utc", domain: [toTime(state.from), toTime(state.to)] }, axis: { format: days() > 400 ? "%b %Y" : "%-d %b", title: null }, ...extra });
 const palette = (names, colors) => ({ scale: { domain: names, range: colors.map(color) }, legend: { labelExpr: "upper(slice(datum.label,0,1)) + replace(slice(datum.label,1), /_/g, ' ')" } });
 const tip = (...fields) => fields.map(([field, title, format]) => ({ field, title, format, type: format ? "quantitative" : "nominal" }));
 const timed = (row) => ({ ...row, t: toTime(row.date), day: longDay(row.date) });
@@ -195,7 +203,7 @@ function lines(title, names, colors, field, options) {
   chart(
     title,
     {
-      mark: { type: "line", strokeWidth: 2, point: { size: values.length > 400 ? 0 : 18, filled: true }, interpolate: "monotone" },
+      mark: { type: "line", strokeWidth: 2, point: values.length > 400 ? false : { size: 18, filled: true }, interpolate: "monotone" },
       encoding: {
         x: xDay(),
         y: { field: "users", type: "quantitative", title: null, scale: { zero: options.zero ?? true }, axis: { format: ",d" } },
@@ -225,8 +233,7 @@ function cardValue({ kpi: name, mean }, from, to) {
 }
 
 function cardChange(spec, now) {
-  const days = (toTime(state.to) - toTime(state.from)) / DAY + 1;
-  const from = addDays(state.from, -days);
+  const from = addDays(state.from, -days());
   const before = from < first ? null : cardValue(spec, from, addDays(state.from, -1));
   if (now == null || before == null) return ["no full period before", ""];
   const wasText = `from ${count(before)}`;
@@ -260,7 +267,7 @@ function overview() {
           encoding: { x: xDay(), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
         },
         {
-          mark: { type: "line", color: color("c1"), opacity: 0.45, strokeWidth: 1.2, point: { size: activeRows.length > 120 ? 0 : 24, filled: true, color: color("c1") } },
+          mark: { type: "line", color: color("c1"), opacity: 0.45, strokeWidth: 1.2, point: activeRows.length > 120 ? false : { size: 24, filled: true, color: color("c1") } },
           encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d" } }, tooltip: tip(["day", "Day"], ["users", "Active users", ",d"], ["trend", "Mean of 7 days", ",.1f"]) },
         },
         { mark: { type: "line", color: color("c1"), strokeWidth: 2.5, interpolate: "monotone" }, encoding: { x: xDay(), y: { field: "trend", type: "quantitative" } } },
@@ -421,7 +428,7 @@ function journeys() {
   );
   const field = `${state.cohort}_users`;
   const cohorts = rows("cohorts")
-    .filter((row) => row.age_weeks <= 12 && addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
+    .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
     .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users }));
   const weeks = [...new Set(cohorts.map((row) => row.week))].sort().slice(-16);
   const recent = cohorts.filter((row) => weeks.includes(row.week));
@@ -487,7 +494,7 @@ function dataPage() {
   );
   chart(
     "Users in each pull",
-    { mark: { type: "line", strokeWidth: 2, color: color("c1"), point: { size: 18, filled: true, color: color("c1") } }, encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, scale: { zero: false }, axis: { format: ",d" } }, tooltip: tip(["pulled_at", "Pulled at"], ["users", "Users", ",d"]) } },
+    { mark: { type: "line", strokeWidth: 2, color: color("c1"), point: days() > 120 ? false : { size: 18, filled: true, color: color("c1") } }, encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, scale: { zero: false }, axis: { format: ",d" } }, tooltip: tip(["pulled_at", "Pulled at"], ["users", "Users", ",d"]) } },
     pulls.filter((row) => inRange(row.date)).map(timed),
     { width: "half", note: "A sudden step that no broadcast explains is worth a look." },
   );

@@ -1,4 +1,4 @@
--- What became of those who signed up in one week, week by week.
+-- What became of those who signed up in one week, for twelve weeks.
 select
     bot_id,
     signup_week as date,
@@ -7,4 +7,5 @@ select
     {{ suppress_small('reachable_users') }} as reachable_users,
     {{ suppress_small('seen_users') }} as seen_users,
 from {{ ref('rpt_chatfuel__signup_cohorts') }}
+where age_weeks <= 12
 order by bot_id, signup_week, age_weeks
