@@ -174,7 +174,7 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
         labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelPadding: 6, tickCount: 5,
       },
       axisX: { grid: false, labelOverlap: true, labelFlush: true },
-      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", labelFontSize: 12, offset: 10, columns: window.innerWidth < 560 ? 2 : 6 },
+      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", symbolStrokeWidth: 2, labelFontSize: 12, offset: 10, columns: window.innerWidth < 560 ? 2 : 6 },
       text: { fill: color("ink"), fontSize: 11 },
       rule: { color: color("soft") },
     },
@@ -186,6 +186,43 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
 }
 
 const xDay = (extra = {}) => ({ field: "t", type: "temporal", scale: { type: "utc", domain: [toTime(state.from), toTime(state.to)] }, axis: { format: days() > 400 ? "%b %Y" : "%-d %b", title: null }, ...extra });
+// Bars above and below the line: days, or weeks where days would be too thin to see.
+function bars(title, kinds, colors, values, options) {
+  const width = days() > 180 ? 7 : 1;
+  const sums = {};
+  for (const { date, kind, flow } of values) {
+    const start = width === 1 ? date : addDays(date, -((new Date(toTime(date)).getUTCDay() + 6) % 7));
+    (sums[start + kind] ??= { start, kind, flow: 0 }).flow += flow;
+  }
+  const tops = {};
+  const rects = Object.values(sums).map(({ start, kind, flow }) => ({
+    kind,
+    low: tops[start + (flow > 0)] ?? 0,
+    high: (tops[start + (flow > 0)] = (tops[start + (flow > 0)] ?? 0) + flow),
+    users: Math.abs(flow),
+    name: capital(label(kind)),
+    day: (width === 7 ? "Week of " : "") + longDay(start),
+    t: toTime(start) + 0.1 * width * DAY,
+    end: toTime(start) + 0.9 * width * DAY,
+  }));
+  chart(
+    title,
+    {
+      mark: { type: "rect", clip: true },
+      encoding: {
+        x: xDay({ scale: { type: "utc", domain: [toTime(state.from), toTime(state.to) + DAY] } }),
+        x2: { field: "end", type: "temporal" },
+        y2: { field: "high" },
+        y: { field: "low", type: "quantitative", title: null, scale: { zero: true }, axis: { labelExpr: "format(abs(datum.value), ',d')" } },
+        color: { field: "kind", type: "nominal", ...palette(kinds, colors) },
+        tooltip: tip(["day", width === 7 ? "Week" : "Day"], ["name", "Kind"], ["users", "Users", ",d"]),
+      },
+    },
+    rects,
+    options,
+  );
+}
+
 const palette = (names, colors) => ({ scale: { domain: names, range: colors.map(color) }, legend: { labelExpr: "upper(slice(datum.label,0,1)) + replace(slice(datum.label,1), /_/g, ' ')" } });
 const tip = (...fields) => fields.map(([field, title, format]) => ({ field, title, format, type: format ? "quantitative" : "nominal" }));
 const timed = (row) => ({ ...row, t: toTime(row.date), day: longDay(row.date) });
@@ -248,8 +285,9 @@ function overview() {
   const cards = make("div", { class: "cards" });
   for (const spec of CARDS.filter((each) => series[each.kpi])) {
     const now = cardValue(spec, state.from, state.to);
+    const daily = kpi(spec.kpi).map((row) => row.users);
     const [change, tone] = cardChange(spec, now);
-    cards.append(card(spec.name, count(now), change, tone, sparkline(kpi(spec.kpi).map((row) => row.users))));
+    cards.append(card(spec.name, count(now), change, tone, sparkline(daily.length > 120 ? rolling(daily, 28, 14) : daily)));
   }
   $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, "No KPI yet: the first change shows at the second pull."));
 
@@ -263,39 +301,29 @@ function overview() {
       layer: [
         {
           data: { values: sent },
-          mark: { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5, color: color("c2"), opacity: 0.8 },
-          encoding: { x: xDay(), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
+          mark: sent.length > 40 ? { type: "tick", color: color("c2"), orient: "vertical", size: 8 } : { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5, color: color("c2"), opacity: 0.8 },
+          encoding: { x: xDay(), ...(sent.length > 40 ? { y: { datum: 0, type: "quantitative" } } : {}), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
         },
         {
-          mark: { type: "line", color: color("c1"), opacity: 0.45, strokeWidth: 1.2, point: activeRows.length > 120 ? false : { size: 24, filled: true, color: color("c1") } },
+          mark: { type: "line", color: color("c1"), opacity: days() > 200 ? 0.15 : 0.45, strokeWidth: 1.2, point: activeRows.length > 120 ? false : { size: 24, filled: true, color: color("c1") } },
           encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d" } }, tooltip: tip(["day", "Day"], ["users", "Active users", ",d"], ["trend", "Mean of 7 days", ",.1f"]) },
         },
         { mark: { type: "line", color: color("c1"), strokeWidth: 2.5, interpolate: "monotone" }, encoding: { x: xDay(), y: { field: "trend", type: "quantitative" } } },
       ],
     },
     activeRows.some((row) => row.users != null) ? activeRows : [],
-    { note: "Each day, its mean over 7 days (bold), and the broadcasts (dashed).", height: 240 },
+    { note: "Each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240 },
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
   lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", zero: false, note: "Users by their answer to the research question." });
   lines("Growth of the base", ["new_subscribers"], ["c1"], "total_users", { width: "half", zero: false, note: "Users whom the bot can reach and who are not unsubscribed, at the end of the day." });
   const flows = ["new_subscribers", "blocked", "unsubscribed"].flatMap((name) =>
-    kpi(name).filter((row) => row.users != null).map((row) => timed({ date: row.date, kpi: name, name: capital(label(name)), users: row.users, flow: name === "new_subscribers" ? row.users : -row.users })),
+    kpi(name).map((row) => ({ date: row.date, kind: name, flow: name === "new_subscribers" ? row.users : -row.users })),
   );
-  chart(
-    "Came and went",
-    {
-      mark: { type: "bar", width: { band: 0.8 } },
-      encoding: {
-        x: { ...xDay(), timeUnit: "utcyearmonthdate", bandPosition: 0.5, scale: { type: "utc" } },
-        y: { field: "flow", type: "quantitative", title: null, axis: { labelExpr: "format(abs(datum.value), ',d')" } },
-        color: { field: "kpi", type: "nominal", ...palette(["new_subscribers", "blocked", "unsubscribed"], ["c1", "c5", "c2"]) },
-        tooltip: tip(["day", "Day"], ["name", "KPI"], ["users", "Users", ",d"]),
-      },
-    },
-    flows,
-    { width: "half", note: "New subscribers above the line, blocked and unsubscribed below." },
-  );
+  bars("Came and went", ["new_subscribers", "blocked", "unsubscribed"], ["c1", "c5", "c2"], flows.filter((row) => row.flow), {
+    width: "half",
+    note: "New subscribers above the line, blocked and unsubscribed below.",
+  });
 }
 
 // ---------------------------------------------------------------- Broadcasts
@@ -405,27 +433,15 @@ function journeys() {
     { width: "half", note: "Moves in the range. A user counts once a day for each move.", height: 240 },
   );
   const rank = Object.fromEntries(steps.map((step, position) => [step, position]));
-  const daily = {};
-  for (const move of moves) {
-    const way = rank[move.to_step] > rank[move.from_step] ? "up" : "down";
-    const day = (daily[move.date + way] ??= timed({ date: move.date, way, users: 0, name: capital(way) }));
-    day.users += move.users ?? 0;
-  }
-  chart(
-    "Up and down",
-    {
-      transform: [{ calculate: "datum.way === 'up' ? datum.users : -datum.users", as: "flow" }],
-      mark: { type: "bar", width: { band: 0.8 } },
-      encoding: {
-        x: { ...xDay(), timeUnit: "utcyearmonthdate", bandPosition: 0.5, scale: { type: "utc" } },
-        y: { field: "flow", type: "quantitative", title: null, axis: { labelExpr: "format(abs(datum.value), ',d')" } },
-        color: { field: "way", type: "nominal", ...palette(["up", "down"], ["c1", "c5"]) },
-        tooltip: tip(["day", "Day"], ["name", "Moved"], ["users", "Moves", ",d"]),
-      },
-    },
-    Object.values(daily),
-    { width: "half", note: "Moves to a higher step above the line, to a lower one or none below.", height: 240 },
-  );
+  const flows = moves.map((move) => {
+    const up = rank[move.to_step] > rank[move.from_step];
+    return { date: move.date, kind: up ? "up" : "down", flow: up ? move.users : -move.users };
+  });
+  bars("Up and down", ["up", "down"], ["c1", "c5"], flows, {
+    width: "half",
+    note: "Moves to a higher step above the line, to a lower one or none below.",
+    height: 240,
+  });
   const field = `${state.cohort}_users`;
   const cohorts = rows("cohorts")
     .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
