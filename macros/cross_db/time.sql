@@ -67,3 +67,21 @@
 {% macro bigquery__epoch_seconds(timestamp) -%}
     unix_seconds({{ timestamp }})
 {%- endmacro %}
+
+{# The Monday of the week that a date lies in. #}
+{% macro week_start(date) %}
+    {{- return(adapter.dispatch('week_start', 'chatfuel')(date)) -}}
+{% endmacro %}
+
+{% macro default__week_start(date) -%}
+    date_trunc('week', {{ date }})
+{%- endmacro %}
+
+{% macro bigquery__week_start(date) -%}
+    date_trunc({{ date }}, week(monday))
+{%- endmacro %}
+
+{# Whole days from one date to another. #}
+{% macro days_between(earlier, later) -%}
+    {{ dbt.datediff(earlier, later, 'day') }}
+{%- endmacro %}

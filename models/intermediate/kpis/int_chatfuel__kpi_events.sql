@@ -95,6 +95,7 @@ final as (
         counted.bot_id,
         counted.chatfuel_user_id,
         counted.kpi,
+        counted.broadcast_id,
         counted.activity_date,
         counted.observed_at,
         counted.pull_id,
