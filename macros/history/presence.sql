@@ -10,12 +10,7 @@
 {%- set first_date = chatfuel.first_unprocessed_date(processed) -%}
 with
 
-pulls as (
-    select
-        *,
-        {{ chatfuel.is_unprocessed(processed) }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }}
-),
+{{ chatfuel.pulls_to_compare(processed, first_date) }},
 
 observations as (
     select * from {{ observations }}

@@ -51,12 +51,12 @@
     {{ return(processed) }}
 {% endmacro %}
 
-{# Whether a pull (columns bot_id, pulled_at) comes after what processed_through() answered. #}
-{% macro is_unprocessed(processed) -%}
+{# Whether a pull comes after what processed_through() answered; pulls is the relation that holds bot_id and pulled_at. #}
+{% macro is_unprocessed(processed, pulls) -%}
     {%- if processed -%}
-    case bot_id
+    case {{ pulls }}.bot_id
         {%- for bot_id, changed_at in processed | dictsort %}
-        when '{{ bot_id }}' then pulled_at > timestamp '{{ changed_at.strftime("%Y-%m-%d %H:%M:%S") }}'
+        when '{{ bot_id }}' then {{ pulls }}.pulled_at > timestamp '{{ changed_at.strftime("%Y-%m-%d %H:%M:%S") }}'
         {%- endfor %}
         else true
     end
@@ -73,7 +73,7 @@
     {{ return(
         run_query(
             "select coalesce(min(pull_date), date '9999-12-31') as first_date from " ~ ref('int_chatfuel__pulls')
-            ~ " where " ~ chatfuel.is_unprocessed(processed)
+            ~ " as pulls where " ~ chatfuel.is_unprocessed(processed, 'pulls')
         ).rows[0]['first_date']
     ) }}
 {% endmacro %}
@@ -89,4 +89,31 @@
 #}
 {% macro earliest_sent_at(first_date) -%}
     {{ chatfuel.days_before("timestamp '" ~ first_date ~ " 00:00:00'", [var('chatfuel_attribution_days'), 8] | max) }}
+{%- endmacro %}
+
+{#
+  CTEs for the models to which a missing row says something: `pulls`, each with whether it is to be worked through.
+  A pull whose raw rows have expired was worked through while they were there, even if it left no trace.
+#}
+{% macro pulls_to_compare(processed, first_date) -%}
+pulls_with_rows as (
+    select distinct
+        bot_id,
+        pull_id,
+    from {{ ref('stg_chatfuel__users') }}
+    {%- if first_date is not none %}
+    where pull_date >= date '{{ first_date }}'
+    {%- endif %}
+),
+
+pulls as (
+    select
+        pulls.*,
+        pulls_with_rows.pull_id is not null and {{ chatfuel.is_unprocessed(processed, 'pulls') }} as is_unprocessed,
+    from {{ ref('int_chatfuel__pulls') }} as pulls
+    left join pulls_with_rows
+        on
+            pulls.bot_id = pulls_with_rows.bot_id
+            and pulls.pull_id = pulls_with_rows.pull_id
+)
 {%- endmacro %}

@@ -6,6 +6,7 @@ so that a test of the history needs no server.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,11 @@ class Pull:
         users: for every user its values: attributes of the catalogue by name, and `status`, `signed up`, `last seen`.
         catalogue: the attributes that Chatfuel listed; by default those that some user has.
         recipients: for every broadcast id when it was sent, and to whom.
+        broadcast_list: lines of the broadcast list, by column of the raw table.
+        entries: scheduled entries beside those that `recipients` implies, each as Chatfuel serves it.
+        block_filters: for every broadcast id the block as Chatfuel serves it.
+        segments: names by id.
+        source: `api`, or `import` for a saved export.
     """
 
     pulled_at: str
@@ -33,6 +39,11 @@ class Pull:
     catalogue: list[str] | None = None
     recipients: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     bot_id: str = BOT_ID
+    broadcast_list: list[dict[str, str]] = field(default_factory=list)
+    entries: list[dict] = field(default_factory=list)
+    block_filters: dict[str, dict | None] = field(default_factory=dict)
+    segments: dict[str, str] = field(default_factory=dict)
+    source: str = "api"
 
     @property
     def pull_id(self) -> str:
@@ -59,6 +70,44 @@ def write_pulls(connection: duckdb.DuckDBPyConnection, pulls: list[Pull]) -> Non
         _write_pull(connection, pull)
 
 
+def entry(broadcast_id: str, sent_at: str, title: str | None = None) -> dict:
+    """A scheduled entry as Chatfuel serves it; `sent_at` is UTC."""
+    return {
+        "id": broadcast_id,
+        "block_id": f"block {broadcast_id}",
+        "enabled": True,
+        "planned": False,
+        "block_title": title or broadcast_id,
+        "broadcast_start_timestamp": int(datetime.fromisoformat(sent_at + "+00:00").timestamp()),
+    }
+
+
+def line(sent_at: str, title: str = "", total: int = 10, read: int = 0, clicked: int = 0, failed: int = 0) -> dict:
+    """A line of the broadcast list; `sent_at` is UTC."""
+    return {
+        "sent_timestamp": sent_at,
+        "broadcast_type": "Broadcast",
+        "trigger_settings": title,
+        "content": f"message of {title}",
+        "progress": "100%",
+        "total_users": str(total),
+        "read_users": str(read),
+        "clicked_users": str(clicked),
+        "failed_users": str(failed),
+        "is_user_timezone": "false",
+    }
+
+
+def user(**values: str) -> dict[str, str]:
+    """A user's values, in the words of Chatfuel; reachable, signed up and last seen long ago unless said otherwise."""
+    return {
+        "status": "reachable",
+        "signed up": "2024-01-01 10:00:00",
+        "last seen": "2024-06-01 08:00:00",
+        **{name.replace("__", " "): value for name, value in values.items()},
+    }
+
+
 def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
     rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
     for name in pull.attributes:
@@ -74,17 +123,22 @@ def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
                 rows["user_attributes"].append(
                     {"chatfuel_user_id": user_id, "attribute_name": name, "attribute_value": values[name]}
                 )
+    entries = list(pull.entries)
     for broadcast_id, (sent_at, user_ids) in pull.recipients.items():
-        epoch = int(datetime.fromisoformat(sent_at + "+00:00").timestamp())
-        payload = (
-            f'{{"id": "{broadcast_id}", "block_id": "block {broadcast_id}", "enabled": true, "planned": false, '
-            f'"block_title": "{broadcast_id}", "broadcast_start_timestamp": {epoch}}}'
-        )
-        rows["scheduled_entries"].append({"broadcast_id": broadcast_id, "payload": payload})
+        entries.append(entry(broadcast_id, sent_at))
         for user_id in user_ids:
             rows["broadcast_recipients"].append({"broadcast_id": broadcast_id, "chatfuel_user_id": user_id})
+    for served in entries:
+        rows["scheduled_entries"].append({"broadcast_id": served["id"], "payload": json.dumps(served)})
+    for number, line in enumerate(pull.broadcast_list, start=1):
+        rows["broadcasts"].append({"row_number": number, **line})
+    for broadcast_id, block in pull.block_filters.items():
+        payload = {"broadcast_id": broadcast_id, "block_id": f"block {broadcast_id}", "payload": json.dumps(block)}
+        rows["block_filters"].append(payload)
+    for segment_id, name in pull.segments.items():
+        rows["segments"].append({"segment_id": segment_id, "segment_name": name})
     counts = {f"{table}_rows": len(table_rows) for table, table_rows in rows.items() if table != "pulls"}
-    rows["pulls"].append({"source": "api", "loader_version": "test", **counts})
+    rows["pulls"].append({"source": pull.source, "loader_version": "test", **counts})
     own = {
         "pull_id": pull.pull_id,
         "pull_date": pull.pulled_at[:10],

@@ -13,8 +13,8 @@
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ is_unprocessed(processed) }}
+    select * from {{ ref('int_chatfuel__pulls') }} as pulls
+    where {{ is_unprocessed(processed, 'pulls') }}
 ),
 
 asked as (

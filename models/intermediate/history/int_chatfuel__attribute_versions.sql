@@ -14,12 +14,7 @@
 
 with
 
-pulls as (
-    select
-        *,
-        {{ is_unprocessed(processed) }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }}
-),
+{{ pulls_to_compare(processed, first_date) }},
 
 observed_values as (
     select * from {{ ref('int_chatfuel__observed_values') }}

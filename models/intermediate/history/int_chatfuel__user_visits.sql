@@ -14,8 +14,8 @@ with
 pulls as (
     select
         *,
-        {{ is_unprocessed(processed) }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }}
+        {{ is_unprocessed(processed, 'pulls') }} as is_unprocessed,
+    from {{ ref('int_chatfuel__pulls') }} as pulls
 ),
 
 users as (

@@ -1,0 +1,386 @@
+"""The cases of DESIGN section 9, one bot each, all in one warehouse: what the history makes of them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+
+from tests.pipeline.bots import Pull, entry, line, user, write_pulls
+from tests.pipeline.project import Project
+
+DAY_1, DAY_2, DAY_3, DAY_4 = (f"2024-06-0{day} 07:30:00" for day in (3, 4, 5, 6))
+SENT = "2024-06-02 17:10:00"
+NASTY = ["a,b", 'say "no"', "two\nlines", "naïve 🙂", "NA", "null", "007", "10:00", "-7.0", " ", "it's"]
+
+# Each case: its pulls in order. A pull is (when, users) or a Pull.
+CASES = {
+    "vanish_and_return_unchanged": [
+        (DAY_1, {"1": user(a="x"), "2": user()}),
+        (DAY_2, {"2": user()}),
+        (DAY_3, {"1": user(a="x"), "2": user()}),
+    ],
+    "vanish_and_return_changed": [
+        (DAY_1, {"1": user(a="x"), "2": user()}),
+        (DAY_2, {"2": user()}),
+        (DAY_3, {"1": user(a="y"), "2": user()}),
+    ],
+    "vanish_and_return_without_value": [
+        (DAY_1, {"1": user(a="x"), "2": user(a="z")}),
+        (DAY_2, {"2": user(a="z")}),
+        (DAY_3, {"1": user(), "2": user(a="z")}),
+        (DAY_4, {"1": user(a="x"), "2": user(a="z")}),
+    ],
+    "value_emptied_then_same_value": [
+        (DAY_1, {"1": user(a="x"), "2": user(a="z")}),
+        (DAY_2, {"1": user(), "2": user(a="z")}),
+        (DAY_3, {"1": user(a="x"), "2": user(a="z")}),
+    ],
+    "same_value_again": [(day, {"1": user(a="x")}) for day in (DAY_1, DAY_2, DAY_3)],
+    "attribute_retired_then_back": [
+        (DAY_1, {"1": user(a="x"), "2": user(a="y")}),
+        Pull(DAY_2, {"1": user(), "2": user()}, catalogue=[]),
+        (DAY_3, {"1": user(a="x"), "2": user(a="z")}),
+    ],
+    "attribute_renamed_in_case_only": [
+        (DAY_1, {"1": user(Color="red")}),
+        (DAY_2, {"1": user(color="red")}),
+    ],
+    "names_that_differ_in_case_or_space_only": [
+        (DAY_1, {"1": {**user(), "AB_Split": "1", "ab_split": "2", "AB Split": "3"}}),
+        (DAY_2, {"1": {**user(), "AB_Split": "1", "ab_split": "9", "AB Split": "3"}}),
+    ],
+    "new_attribute_on_existing_users": [
+        (DAY_1, {"1": user(), "2": user()}),
+        (DAY_2, {"1": user(a="x"), "2": user()}),
+    ],
+    "new_user": [
+        (DAY_1, {"1": user()}),
+        (DAY_2, {"1": user(), "2": user(signed__up="2024-06-03 20:00:00", last__seen="2024-06-03 20:05:00", a="x")}),
+    ],
+    "user_id_above_2_53": [
+        (DAY_1, {"9007199254740993": user(a="x"), "9007199254740992": user(a="x")}),
+        (DAY_2, {"9007199254740993": user(a="y"), "9007199254740992": user(a="x")}),
+    ],
+    "two_pulls_in_a_day": [
+        (DAY_1, {"1": user(a="x")}),
+        ("2024-06-03 19:30:00", {"1": user(a="y")}),
+        (DAY_2, {"1": user(a="x")}),
+    ],
+    "skipped_day": [
+        (DAY_1, {"1": user(segment="lead")}),
+        (DAY_3, {"1": user(segment="hero")}),
+        (DAY_4, {"1": user(segment="hero")}),
+    ],
+    "first_pull": [
+        Pull(DAY_1, {"1": user(a="x", status="blocked")}, recipients={"b1": (SENT, ["1"])}),
+    ],
+    "same_user_ids_of_one_bot": [(DAY_1, {"1": user(a="x")}), (DAY_2, {"1": user(a="y")})],
+    "same_user_ids_of_another_bot": [(DAY_1, {"1": user(a="x")}), (DAY_2, {"1": user(a="x")})],
+    "nasty_values": [
+        (DAY_1, {str(number): user() for number in range(len(NASTY))}),
+        (DAY_2, {str(number): user(a=value) for number, value in enumerate(NASTY)}),
+    ],
+    "blocked_and_unblocked": [
+        (DAY_1, {"1": user()}),
+        (DAY_2, {"1": user(status="blocked")}),
+        (DAY_3, {"1": user()}),
+    ],
+    "first_seen_blocked": [(DAY_1, {"1": user()}), (DAY_2, {"1": user(), "2": user(status="blocked")})],
+    "volatile_attributes": [
+        (DAY_1, {"1": user(sessions="1", last__visited__block__id="b")}),
+        (DAY_2, {"1": user(sessions="2", last__visited__block__id="c")}),
+    ],
+    "seen_again": [
+        (DAY_1, {"1": user(), "2": user()}),
+        (DAY_2, {"1": user(last__seen="2024-06-03 21:00:00"), "2": user()}),
+    ],
+    "recipients_that_come_later": [
+        Pull(DAY_1, {"1": user(a="x")}),
+        Pull(DAY_2, {"1": user(a="y")}),
+        Pull(DAY_3, {"1": user(a="z")}, recipients={"b1": (SENT, ["1"])}),
+    ],
+    "two_broadcasts_received": [
+        Pull(DAY_1, {"1": user(a="x")}, recipients={"b1": (SENT, ["1"]), "b2": ("2024-06-03 05:00:00", ["1"])}),
+        Pull(DAY_2, {"1": user(a="y")}),
+    ],
+    "broadcast_too_long_ago": [
+        Pull(DAY_1, {"1": user(a="x")}, recipients={"b1": ("2024-05-28 07:29:00", ["1"])}),
+        Pull(DAY_2, {"1": user(a="y")}),
+    ],
+    "counters_that_grow": [
+        Pull(DAY_1, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 1)], entries=[entry("b1", SENT, "t")]),
+        Pull(DAY_2, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 4, 2)], entries=[entry("b1", SENT, "t")]),
+    ],
+    "broadcast_without_entry": [
+        Pull(DAY_1, {"1": user()}, broadcast_list=[line(SENT, "t", 0)]),
+    ],
+    "two_broadcasts_in_one_second": [
+        Pull(
+            DAY_1,
+            {"1": user()},
+            broadcast_list=[line(SENT, "t2", 20), line(SENT, "t1", 10)],
+            entries=[entry("b1", SENT, "t1"), entry("b2", SENT, "t2")],
+        ),
+    ],
+    "audiences": [
+        Pull(
+            DAY_1,
+            {"1": user()},
+            broadcast_list=[line(f"2024-06-02 17:1{minute}:00", f"b{minute}") for minute in range(4)],
+            entries=[entry(f"b{minute}", f"2024-06-02 17:1{minute}:00") for minute in range(4)],
+            segments={"s1": "all_climate"},
+            block_filters={
+                "b0": {
+                    "user_filter": {
+                        "operation": "and",
+                        "valid": True,
+                        "parameters": [
+                            {"type": "segment", "name": None, "operation": "is", "values": ["s1"]},
+                            {"type": "custom", "name": "AB_Split", "operation": "lt", "values": ["51"]},
+                        ],
+                    }
+                },
+                "b1": {"user_filter": {"operation": "or", "valid": True, "parameters": []}},
+                "b2": {"title": "gone", "removed": True, "user_filter": None},
+            },
+        ),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory, target_path):
+    """A warehouse in which every case is a bot."""
+    project = Project(tmp_path_factory.mktemp("cases") / "warehouse.duckdb", target_path)
+    with project.connect() as connection:
+        for case, pulls in CASES.items():
+            for pull in pulls:
+                pull = pull if isinstance(pull, Pull) else Pull(*pull)
+                pull.bot_id = case
+                write_pulls(connection, [pull])
+    project.build()
+    return project
+
+
+@pytest.fixture()
+def case(cases, request):
+    """The case that the test is named after: `case.events(...)`, `case.versions(...)`."""
+    return Case(cases, request.node.name.removeprefix("test_"))
+
+
+class Case:
+    def __init__(self, project, bot_id):
+        assert bot_id in CASES, f"no case is named {bot_id}"
+        self.project, self.bot_id = project, bot_id
+
+    def rows(self, columns, table, where="true"):
+        return self.project.query(f"select {columns} from {table} where bot_id = '{self.bot_id}' and {where} order by all")
+
+    def events(self, columns="day(observed_at) - 2, chatfuel_user_id, event_type, old_value, new_value"):
+        """What happened, beside sightings and what a new user's sign-up sets, as (day, user, event, old, new)."""
+        return self.rows(
+            columns,
+            "chatfuel.fct_chatfuel__user_events",
+            "event_type <> 'user_seen' and coalesce(attribute_name, '') <> 'signed up'",
+        )
+
+    def versions(self, columns="chatfuel_user_id, attribute_value, start_reason, end_reason"):
+        """The versions of the custom attributes, by user, attribute and time."""
+        return self.project.query(
+            f"select {columns} from chatfuel_intermediate.int_chatfuel__attribute_versions "
+            f"where bot_id = '{self.bot_id}' and attribute_name not in ('status', 'signed up') "
+            "order by chatfuel_user_id, attribute_name, valid_from"
+        )
+
+
+def test_vanish_and_return_unchanged(case):
+    assert case.events() == [
+        (2, "1", "user_disappeared", None, None),
+        (3, "1", "user_appeared", None, None),
+    ]
+    assert case.versions() == [
+        ("1", "x", "baseline", "user_disappeared"),
+        ("1", "x", "observed_again", None),
+    ]
+
+
+def test_vanish_and_return_changed(case):
+    assert case.events("event_type, old_value, new_value, day(observed_after) - 2, day(observed_at) - 2") == [
+        ("attribute_changed", "x", "y", 1, 3),
+        ("user_appeared", None, None, 2, 3),
+        ("user_disappeared", None, None, 1, 2),
+    ]
+    assert case.versions() == [("1", "x", "baseline", "user_disappeared"), ("1", "y", "changed", None)]
+
+
+def test_vanish_and_return_without_value(case):
+    assert case.events() == [
+        (2, "1", "user_disappeared", None, None),
+        (3, "1", "attribute_cleared", "x", None),
+        (3, "1", "user_appeared", None, None),
+        (4, "1", "attribute_set", None, "x"),
+    ]
+    assert case.versions()[:2] == [("1", "x", "baseline", "user_disappeared"), ("1", "x", "set", None)]
+
+
+def test_value_emptied_then_same_value(case):
+    assert case.events() == [(2, "1", "attribute_cleared", "x", None), (3, "1", "attribute_set", None, "x")]
+    assert case.versions()[:2] == [("1", "x", "baseline", "cleared"), ("1", "x", "set", None)]
+
+
+def test_same_value_again(case):
+    assert case.events() == []
+    assert case.versions() == [("1", "x", "baseline", None)]
+
+
+def test_attribute_retired_then_back(case):
+    assert case.events() == [(3, "2", "attribute_changed", "y", "z")]
+    assert case.versions() == [
+        ("1", "x", "baseline", "retired"),
+        ("1", "x", "observed_again", None),
+        ("2", "y", "baseline", "retired"),
+        ("2", "z", "changed", None),
+    ]
+
+
+def test_attribute_renamed_in_case_only(case):
+    assert case.events() == [(2, "1", "attribute_set", None, "red")]
+    assert case.versions("attribute_name, start_reason, end_reason") == [
+        ("Color", "baseline", "retired"),
+        ("color", "set", None),
+    ]
+
+
+def test_names_that_differ_in_case_or_space_only(case):
+    assert case.events("attribute_name, old_value, new_value") == [("ab_split", "2", "9")]
+
+
+def test_new_attribute_on_existing_users(case):
+    assert case.events() == [(2, "1", "attribute_set", None, "x")]
+    assert case.versions() == [("1", "x", "set", None)]
+
+
+def test_new_user(case):
+    assert case.events("chatfuel_user_id, event_type, occurred_at") == [
+        ("2", "attribute_set", None),
+        ("2", "user_appeared", None),
+        ("2", "user_signed_up", datetime(2024, 6, 3, 20, 0)),
+    ]
+    assert case.versions() == [("2", "x", "user_appeared", None)]
+
+
+def test_user_id_above_2_53(case):
+    assert case.events() == [(2, "9007199254740993", "attribute_changed", "x", "y")]
+
+
+def test_two_pulls_in_a_day(case):
+    assert case.events("observed_at, old_value, new_value") == [
+        (datetime(2024, 6, 3, 19, 30), "x", "y"),
+        (datetime(2024, 6, 4, 7, 30), "y", "x"),
+    ]
+
+
+def test_skipped_day(case):
+    # the window is two days long; its middle is the 4th, and the 3rd has no pull that reports on it
+    assert case.events("observed_after, observed_at, activity_date") == [
+        (datetime(2024, 6, 3, 7, 30), datetime(2024, 6, 5, 7, 30), date(2024, 6, 4))
+    ]
+    assert case.rows("date, hero, hero_total", "chatfuel.rpt_chatfuel__daily_kpis") == [
+        (date(2024, 6, 4), 1, 1),
+        (date(2024, 6, 5), 0, 1),
+    ]
+
+
+def test_first_pull(case):
+    assert case.events() == [(1, "1", "broadcast_received", None, None)]
+    assert case.versions() == [("1", "x", "baseline", None)]
+    assert case.rows("*", "chatfuel.rpt_chatfuel__daily_kpis") == []
+
+
+def test_same_user_ids_of_one_bot(case):
+    assert case.events() == [(2, "1", "attribute_changed", "x", "y")]
+
+
+def test_same_user_ids_of_another_bot(case):
+    assert case.events() == []
+
+
+def test_nasty_values(case):
+    assert case.events("cast(chatfuel_user_id as int), new_value") == list(enumerate(NASTY))
+
+
+def test_blocked_and_unblocked(case):
+    assert case.events() == [
+        (2, "1", "user_blocked", "reachable", "blocked"),
+        (3, "1", "user_unblocked", "blocked", "reachable"),
+    ]
+
+
+def test_first_seen_blocked(case):
+    assert case.events() == [
+        (2, "2", "user_appeared", None, None),
+        (2, "2", "user_blocked", None, "blocked"),
+        (2, "2", "user_signed_up", None, None),
+    ]
+    # who signed up and was not reachable at that pull is no new subscriber
+    assert case.rows("new_subscribers, blocked, blocked_total", "chatfuel.rpt_chatfuel__daily_kpis") == [(0, 1, 1)]
+
+
+def test_volatile_attributes(case):
+    assert case.events() == []
+    assert case.versions() == []
+
+
+def test_seen_again(case):
+    assert case.rows(
+        "chatfuel_user_id, occurred_at, activity_date", "chatfuel.fct_chatfuel__user_events", "event_type = 'user_seen'"
+    ) == [("1", datetime(2024, 6, 3, 21, 0), date(2024, 6, 3))]
+
+
+def test_recipients_that_come_later(case):
+    assert case.events("day(observed_at) - 2, event_type, broadcast_id") == [
+        (2, "attribute_changed", None),
+        (3, "attribute_changed", "b1"),
+        (3, "broadcast_received", "b1"),
+    ]
+
+
+def test_two_broadcasts_received(case):
+    assert case.events("event_type, broadcast_id") == [
+        ("attribute_changed", "b2"),
+        ("broadcast_received", "b1"),
+        ("broadcast_received", "b2"),
+    ]
+
+
+def test_broadcast_too_long_ago(case):
+    assert case.events("event_type, broadcast_id") == [("attribute_changed", None), ("broadcast_received", "b1")]
+
+
+def test_counters_that_grow(case):
+    assert case.rows("broadcast_id, opened, clicked, open_rate, click_rate", "chatfuel.fct_chatfuel__broadcasts") == [
+        ("b1", 4, 2, 0.4, 0.2)
+    ]
+    assert case.rows("pulled_at, opened", "chatfuel.fct_chatfuel__broadcast_metrics") == [
+        (datetime(2024, 6, 3, 7, 30), 1),
+        (datetime(2024, 6, 4, 7, 30), 4),
+    ]
+
+
+def test_broadcast_without_entry(case):
+    columns = "broadcast_id, block_title, audience, recipients, open_rate"
+    assert case.rows(columns, "chatfuel.fct_chatfuel__broadcasts") == [(None, None, "unknown", 0, None)]
+
+
+def test_two_broadcasts_in_one_second(case):
+    assert case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts") == [("b1", 10), ("b2", 20)]
+
+
+def test_audiences(case):
+    assert case.rows("broadcast_id, audience", "chatfuel.fct_chatfuel__broadcasts") == [
+        ("b0", "segment is all_climate and AB_Split lt 51"),
+        ("b1", "everyone"),
+        ("b2", "unknown"),
+        ("b3", "unknown"),
+    ]
