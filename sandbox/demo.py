@@ -144,7 +144,8 @@ def pull(sandbox: Sandbox, day: int) -> None:
 def build() -> None:
     """Build everything from the pulls there are, data tests included."""
     dbt = str(Path(sys.executable).with_name("dbt"))
-    run([dbt, "--quiet", "build", "--exclude-resource-type", "unit_test", "--target-path", str(TARGET)])
+    paths = ["--target-path", str(TARGET), "--log-path", str(TARGET)]
+    run([dbt, "--quiet", "build", "--exclude-resource-type", "unit_test", *paths])
 
 
 def run(command: list[str], **environment: str) -> None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import dataclass
 
+import pytest
+from click.testing import CliRunner
+
+from loader.cli import cli
+from sandbox.server import running
 from tests.pipeline.project import Project
+
+
+@dataclass
+class Month:
+    """What the `month` fixture leaves: the built project, and what really happened, from a week before on."""
+
+    project: Project
+    truth: list[dict]
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +30,25 @@ def target_path(tmp_path_factory):
 def project(tmp_path, target_path):
     """The project on an empty warehouse."""
     return Project(tmp_path / "warehouse.duckdb", target_path)
+
+
+@pytest.fixture(scope="session")
+def month(tmp_path_factory, target_path):
+    """A sandbox bot of 300 users, pulled by the loader on 21 consecutive days; built after the first and the last."""
+    folder = tmp_path_factory.mktemp("month")
+    project = Project(folder / "warehouse.duckdb", target_path)
+    with running(users=300, attributes=80) as sandbox, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHATFUEL_TOKEN", sandbox.token)
+        environment.setenv("CHATFUEL_BOT_ID", sandbox.bot_id)
+        environment.setenv("CHATFUEL_BASE_URL", sandbox.url)
+        environment.setenv("CHATFUEL_LANDING", str(folder / "landing"))
+        environment.setenv("CHATFUEL_DUCKDB_PATH", str(project.path))
+        for day in range(21):
+            now = sandbox.move_to(day)
+            result = CliRunner().invoke(cli, ["pull", "--as-of", now.isoformat()], catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+            if day == 0:
+                project.build()
+        project.build()
+        truth = sandbox.events(-7, 20)
+    return Month(project, truth)

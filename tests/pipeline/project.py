@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,8 @@ class Project:
         if variables:
             command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
         result = dbtRunner().invoke(command)
+        # dbt leaves the file open, with settings that nobody else may differ from
+        DuckDBConnectionManager.close_all_connections()
         if not result.success:
             nodes = getattr(result.result, "results", [])
             failures = [f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")]

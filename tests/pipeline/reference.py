@@ -11,7 +11,19 @@ from datetime import datetime, timedelta
 
 from tests.pipeline.bots import Pull
 
-PROFILE_FIELDS = ("status", "signed up")
+PROFILE_FIELDS = (
+    "page id",
+    "first name",
+    "last name",
+    "signed up",
+    "status",
+    "timezone",
+    "gender",
+    "locale",
+    "source",
+    "instagram name",
+    "instagram handle",
+)
 VOLATILE = ("last seen", "sessions", "last visited block id", "last visited block name")
 ATTRIBUTION = timedelta(days=7)
 

@@ -1,0 +1,34 @@
+"""`make demo` works, and shows what it made."""
+
+import pytest
+
+from sandbox import demo
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder for a demo of two days, in place of data/demo."""
+    monkeypatch.setattr(demo, "DAYS", 2)
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
+    for constant in ("LANDING", "WAREHOUSE", "TARGET"):
+        monkeypatch.setattr(demo, constant, tmp_path / "demo" / getattr(demo, constant).name)
+    return tmp_path / "demo"
+
+
+def test_the_demo_shows_pulls_events_kpis_and_broadcasts(folder, capsys):
+    folder.mkdir()
+    (folder / "demo.duckdb").write_text("left over from an earlier demo")
+    assert demo.main() == 0
+    shown = capsys.readouterr().out
+    for part in ("20240604T073000Z", "user_appeared", "phone_numbers", "segment is", str(folder)):
+        assert part in shown
+
+
+def test_a_step_that_fails_ends_the_demo_with_what_it_printed(folder, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "build", lambda: demo.run(["sh", "-c", "echo no space left >&2; exit 3"]))
+    assert demo.main() == 1
+    assert "no space left" in capsys.readouterr().out
+
+
+def test_nothing_in_a_value_is_taken_for_markup():
+    assert demo.cell("[red]sale[/red]").plain == "[red]sale[/red]"
