@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -83,29 +84,43 @@ class EmulatedProject(Project):
         path: the DuckDB file whose raw tables `load` copies.
         emulator: where the datasets are.
         dataset: prefix of the datasets; every project of an emulator needs its own.
+        target: the target of profiles.yml.
+        sent: what the last command sent to BigQuery, as pairs of node (none for what dbt asks itself) and statement.
     """
 
     emulator: Emulator
     dataset: str
+    target: str = "emulator"
+    sent: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.client = bigquery.Client(
             GCP_PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
         )
 
-    @property
-    def variables(self):
-        return {"chatfuel_raw_schema": f"{self.dataset}_raw"}
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
+        """Runs one dbt command on the emulator, and keeps the statements that dbt sent.
 
-    def dbt(self, *arguments, variables=None):
+        Raises:
+            BuildError: it failed.
+        """
+        self.sent.clear()
         os.environ["BIGQUERY_EMULATOR_HOST"] = self.emulator.url
         os.environ["CHATFUEL_BIGQUERY_DATASET"] = self.dataset
-        if "--target" not in arguments:
-            arguments = (*arguments, "--target", "emulator")
+        raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         try:
-            super().dbt(*arguments, variables={**self.variables, **(variables or {})})
+            return super().dbt(*arguments, "--target", self.target, variables={**raw_schema, **(variables or {})})
         finally:
-            del os.environ["BIGQUERY_EMULATOR_HOST"]
+            del os.environ["BIGQUERY_EMULATOR_HOST"], os.environ["CHATFUEL_BIGQUERY_DATASET"]
+
+    def runner(self) -> dbtRunner:
+        """A runner that keeps the statements."""
+
+        def keep(event) -> None:
+            if event.info.name == "SQLQuery":
+                self.sent.append((event.data.node_info.unique_id, event.data.sql))
+
+        return dbtRunner(callbacks=[keep])
 
     def load(self) -> None:
         """Copies the raw tables of the DuckDB file, all rows anew."""
@@ -117,16 +132,20 @@ class EmulatedProject(Project):
                 rows = connection.execute(
                     f"select to_json(t) from (select {', '.join(c['name'] for c in columns)} from chatfuel_raw.{table}) t"
                 ).fetchall()
-                job = self.client.load_table_from_file(
-                    BytesIO("\n".join(row for (row,) in rows).encode()),
-                    f"{dataset}.{table}",
-                    job_config=bigquery.LoadJobConfig(
-                        source_format="NEWLINE_DELIMITED_JSON",
-                        write_disposition="WRITE_TRUNCATE",
-                        schema=[bigquery.SchemaField(column["name"], column["type"]) for column in columns],
-                    ),
-                )
-                job.result(retry=None, timeout=60)
+                schema = [bigquery.SchemaField(column["name"], column["type"]) for column in columns]
+                target = bigquery.Table(f"{dataset}.{table}", schema)
+                self.client.create_table(target, exists_ok=True, retry=None, timeout=30)
+                # the emulator takes no empty file
+                if rows:
+                    self.client.load_table_from_file(
+                        BytesIO("\n".join(row for (row,) in rows).encode()),
+                        target,
+                        job_config=bigquery.LoadJobConfig(
+                            source_format="NEWLINE_DELIMITED_JSON",
+                            write_disposition="WRITE_TRUNCATE",
+                            schema=schema,
+                        ),
+                    ).result(retry=None, timeout=60)
 
     def query(self, sql: str) -> list[tuple]:
         """The rows of a query."""

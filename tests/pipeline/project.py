@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +41,8 @@ class Project:
     path: Path
     target_path: Path
 
-    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
-        """Runs one dbt command in this process.
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
+        """Runs one dbt command in this process, and returns what dbt answered.
 
         Raises:
             BuildError: it failed.
@@ -58,17 +58,22 @@ class Project:
         ]
         if variables:
             command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
-        result = dbtRunner().invoke(command)
+        result = self.runner().invoke(command)
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:
             nodes = getattr(result.result, "results", [])
             failures = [f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")]
             raise BuildError("\n".join(failures) or str(result.exception or result.result))
+        return result
 
-    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+    def runner(self) -> dbtRunner:
+        """What runs dbt."""
+        return dbtRunner()
+
+    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
         """Runs `dbt build` with all models, seeds, snapshots and data tests."""
-        self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
+        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
 
     def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
         """Builds the models alone, without tests and snapshots."""
