@@ -250,7 +250,8 @@ class Chatfuel:
             for number, piece in enumerate(response.iter_content(_PIECE)):
                 if number == 0 and (is_page or piece.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
                     raise AuthenticationError(
-                        f"Chatfuel sent a web page instead of data ({what}): the token has expired. {_NEW_TOKEN}"
+                        f"Chatfuel sent a web page instead of data ({what}): the token has expired."
+                        f" {_NEW_TOKEN}"
                     )
                 if self._time_left() <= 0:
                     raise self._too_late(what)

@@ -198,7 +198,7 @@ def main() -> None:
 
 
 def _for_each(bot_ids: Sequence[str], run: Callable[[str], None]) -> None:
-    """Run something for each bot, then end the process with the code of the first failure, if there was one."""
+    """Run something for each bot; if one failed, end the process with the code of the first failure."""
     codes = []
     for bot_id in bot_ids:
         try:

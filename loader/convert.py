@@ -1,7 +1,7 @@
 """From the landing zone to Parquet: the same files for every warehouse, made by an in-memory DuckDB.
 
-What is read here is checked here: the header of every export, the width of every row, and whether the exports agree
-about the users.
+What is read here is checked here: the header of every CSV, the width of every row, and whether the exports
+agree about the users.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import gzip
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +21,37 @@ from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, RefusedError
 from loader.landing import LandedFile, PullFolder, Report
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
+from loader.warehouse.duckdb import quoted
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
 
 _SQL = Path(__file__).parent / "sql"
-_MEMORY = "800MB"
-_PARQUET_TYPES = {"STRING": "varchar", "INT64": "bigint", "DATE": "date", "TIMESTAMP": "timestamptz"}
-_BROADCAST_HEADERS = {
-    "sent_timestamp": "Timestamp",
-    "broadcast_type": "Type",
-    "trigger_settings": "Trigger settings",
-    "content": "Content",
-    "progress": "Progress",
-    "total_users": "Total users",
-    "read_users": "Read",
-    "clicked_users": "Clicked",
-    "failed_users": "Failed",
-    "is_user_timezone": "User timezone",
+_PARQUET_TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMPTZ"}
+_SETTINGS = {
+    "memory_limit": "800MB",
+    # A gzipped file is read by one thread, and every further one takes memory.
+    "threads": 1,
+    # The optimizer does not know the sizes of CSV files: it would hash the cells, not the users.
+    "disabled_optimizers": "join_order,build_side_probe_side",
+}
+_BROADCAST_COLUMNS = {
+    "Timestamp": "sent_timestamp",
+    "Type": "broadcast_type",
+    "Trigger settings": "trigger_settings",
+    "Content": "content",
+    "Progress": "progress",
+    "Total users": "total_users",
+    "Read": "read_users",
+    "Clicked": "clicked_users",
+    "Failed": "failed_users",
+    "User timezone": "is_user_timezone",
 }
 
 
-def user_headers() -> dict[str, str]:
-    """Return Chatfuel's name of every field of the raw table ``users``, by column."""
-    return {column.name: column.name.replace("_", " ") for column in raw_tables()["users"]}
+def user_columns() -> dict[str, str]:
+    """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
+    return {column.name.replace("_", " "): column.name for column in raw_tables()["users"]}
 
 
 def convert(folder: PullFolder, workdir: Path, report: Report) -> Converted:
@@ -60,233 +66,176 @@ def convert(folder: PullFolder, workdir: Path, report: Report) -> Converted:
         ContractError: A file is not what Chatfuel always sent.
         RefusedError: An export is empty, a file is damaged, or the exports disagree about the users.
     """
-    files, manifest = folder.read_manifest()
-    settings = {"memory_limit": _MEMORY, "threads": 1, "temp_directory": str(workdir)}
-    with duckdb.connect(config=settings) as connection:
-        return _Conversion(connection, folder, files, manifest, workdir, report).run()
+    with duckdb.connect(config=_SETTINGS | {"temp_directory": str(workdir)}) as connection:
+        return _Conversion(connection, folder, workdir, report).run()
 
 
 class _Conversion:
+    """One conversion; the SQL finds what it works on in DuckDB's variables and temporary tables."""
+
     def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        folder: PullFolder,
-        files: Sequence[LandedFile],
-        manifest: dict[str, str],
-        workdir: Path,
-        report: Report,
+        self, connection: duckdb.DuckDBPyConnection, folder: PullFolder, workdir: Path, report: Report
     ) -> None:
-        self._connection = connection
+        self._execute = connection.execute
         self._folder = folder
-        self._landed = files
-        self._manifest = manifest
         self._workdir = workdir
         self._report = report
         self._headers: dict[str, list[str]] = {}
+        self._catalogue: dict[str, str] = {}
         self._files: dict[str, list[Path]] = {table: [] for table in raw_tables()}
         self._rows: dict[str, int] = {table: 0 for table in raw_tables() if table != LEDGER}
 
     def run(self) -> Converted:
-        execute = self._connection.execute
-        pull = self._folder.pull
-        for name, value in zip(
-            ("pull_id", "pull_date", "pulled_at", "bot_id"),
-            (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id),
-            strict=True,
-        ):
-            execute(f"set variable {name} = ?", [value])
-        execute(_sql("csv"))
-        execute("create temp table last_lines (file varchar, chatfuel_user_id varchar, line bigint)")
-        execute("create temp table wanted_columns (column_name varchar, attribute_name varchar)")
-
-        for landed in self._landed:
+        files, manifest = self._folder.read_manifest()
+        self._execute(_sql("csv"))
+        self._execute("create temp table user_lines (file varchar, chatfuel_user_id varchar, line bigint)")
+        for landed in files:
             if landed.name.endswith(".csv.gz"):
-                self._check_csv(landed)
-        execute(_sql("pull_users"))
+                self._check(landed)
         self._check_users()
-
-        catalogue = self._attributes()
-        self._write_rows("attributes", list(catalogue.items()))
-        self._users()
-        self._user_attributes(set(catalogue))
-        self._segments()
-        self._broadcasts()
-        self._scheduled_entries()
-        self._broadcast_stats()
-        self._block_filters()
-        self._recipients()
-
-        ledger = [self._manifest["source"], self._manifest["loader_version"], *self._rows.values()]
+        # The rows that come from JSON, by table.
+        rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
+        for landed in files:
+            self._report(f"converting {landed.name}", 0)
+            if landed.name.endswith(".csv.gz"):
+                self._convert_csv(landed)
+            else:
+                rows[landed.table] += self._json_rows(landed)
+        if self._catalogue:
+            raise ContractError(f"No export has the attribute {min(self._catalogue)!r}. Pull again.")
+        for table, paths in self._files.items():
+            if not paths and table != LEDGER:
+                self._write_rows(table, rows[table])
+        ledger = (manifest["source"], manifest["loader_version"], *self._rows.values())
         self._write_rows(LEDGER, [ledger])
         return Converted(self._files, self._rows)
 
-    def _of(self, table: str) -> Iterator[LandedFile]:
-        for landed in self._landed:
-            if landed.table == table:
-                self._report(f"converting {landed.name}", 0)
-                yield landed
-
-    # Checks
-
-    def _check_csv(self, landed: LandedFile) -> None:
+    def _check(self, landed: LandedFile) -> None:
         """Check header and rows of a CSV, and note its users."""
         self._report(f"checking {landed.name}", 0)
-        header = _header(self._folder.path / landed.name)
-        self._headers[landed.name] = header
-        is_export = landed.table != "broadcasts"
-        needed = (*ALWAYS_SERVED, *landed.fields) if is_export else tuple(_BROADCAST_HEADERS.values())
+        header = self._headers[landed.name] = _header(self._folder.path / landed.name)
+        is_list = landed.table == "broadcasts"
         counts = Counter(header)
-        if wrong := [name for name in needed if counts[name] != 1]:
+        for name in _BROADCAST_COLUMNS if is_list else (*ALWAYS_SERVED, *landed.fields):
+            if counts[name] != 1:
+                raise ContractError(
+                    f"{landed.name} has {counts[name]} columns {name!r} instead of one. Pull again;"
+                    " if it stays, Chatfuel has changed its export."
+                )
+        self._set_file(landed)
+        query = _sql("check_rows").format(
+            user_column="null" if is_list else f"c{header.index(USER_ID)}", last_column=f"c{len(header) - 1}"
+        )
+        try:
+            self._execute(query)
+        except duckdb.InvalidInputException as error:
+            # The first line only: the others quote the row.
+            reason = str(error).splitlines()[0]
+            raise ContractError(f"{landed.name} cannot be read: {reason}. Pull again.") from None
+        first, count = self._execute("select min(line), count(*) from checked_rows where is_wrong").fetchone()
+        if count:
             raise ContractError(
-                f"{landed.name} should have one column {wrong[0]!r} and has {counts[wrong[0]]}"
-                f" ({len(wrong)} columns are missing or doubled). Pull again; if it stays, Chatfuel changed its export."
-            )
-        self._set_file(landed, {})
-        user_column = f"c{header.index(USER_ID)}" if is_export else "null"
-        with self._reading(landed):
-            self._connection.execute(
-                _sql("check_rows").format(user_column=user_column, last_column=f"c{len(header) - 1}")
-            )
-        wrong_row = self._connection.execute(
-            "select min(line), count(*) from checked_rows where is_wrong_width or chatfuel_user_id = ''"
-        ).fetchone()
-        if wrong_row[1]:
-            raise ContractError(
-                f"{landed.name} has {wrong_row[1]} rows without a user id or with another number of cells than its"
-                f" header; the first is row {wrong_row[0]}. Pull again; if it stays, Chatfuel changed its export."
+                f"{landed.name} has {count} rows without user id or with fewer or more cells than the header,"
+                f" row {first} first. Pull again; if it stays, Chatfuel has changed its export."
             )
         if landed.table in ("users", "user_attributes"):
-            self._connection.execute(_sql("last_lines"))
+            self._execute(_sql("note_users"))
 
     def _check_users(self) -> None:
         """Check that the exports are not empty and have the same users, but for a few."""
-        kept, everyone = self._connection.execute(
-            "select (select count(*) from pull_users), count(distinct chatfuel_user_id) from last_lines"
-        ).fetchone()
+        exports = sum(name.startswith("user") for name in self._headers)
+        (everyone,) = self._execute("select count(distinct chatfuel_user_id) from user_lines").fetchone()
+        self._execute(f"set variable exports = {exports}")
+        self._execute(_sql("keep_common_users"))
+        (kept,) = self._execute("select count(distinct chatfuel_user_id) from user_lines").fetchone()
         if not kept:
-            raise RefusedError("An export of the users is empty. Pull again; nothing was loaded.")
-        # One is let through also where there are fewer than a hundred users.
+            raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
+        # One is let through also where there are fewer than a hundred.
         if everyone - kept > max(1, everyone * MOST_LEFT_OUT):
             raise RefusedError(
-                f"{everyone - kept} of {everyone} users are not in every export of this pull;"
-                " an export was cut short. Pull again; nothing was loaded."
+                f"{everyone - kept} of {everyone} users are not in every export of the pull:"
+                " one was cut short. Nothing was loaded. Pull again."
             )
 
-    # Tables
+    def _convert_csv(self, landed: LandedFile) -> None:
+        match landed.table:
+            case "users":
+                self._set_file(landed, user_columns())
+            case "user_attributes":
+                self._set_file(landed)
+                self._want_columns(landed)
+            case "broadcasts":
+                self._set_file(landed, _BROADCAST_COLUMNS)
+            case "broadcast_recipients":
+                self._set_file(landed, {USER_ID: "chatfuel_user_id"})
+                self._execute(f"set variable broadcast_id = {quoted(landed.broadcast_id)}")
+        self._write(landed.table, _sql(landed.table))
 
-    def _attributes(self) -> dict[str, str]:
-        """Return type by name; a name that is listed twice counts once."""
-        (landed,) = self._of("attributes")
-        catalogue = {}
-        for row in self._json(landed)["data"]["bot"]["variableSuggest"]:
-            catalogue.setdefault(_text(row["name"]), _text(row["type"]))
-        return catalogue
-
-    def _users(self) -> None:
-        (landed,) = self._of("users")
-        self._set_file(landed, {header: column for column, header in user_headers().items()})
-        self._write_query(landed, _sql("users"))
-
-    def _user_attributes(self, missing: set[str]) -> None:
-        """Write every attribute of the catalogue, taken from the first export that has it."""
-        for landed in self._of("user_attributes"):
-            requested = {*landed.fields, *ALWAYS_SERVED}
-            wanted = [
-                (f"c{position}", name)
-                for position, name in enumerate(self._headers[landed.name])
-                if name in missing and name in requested
-            ]
-            missing -= {name for _, name in wanted}
-            self._connection.execute("truncate wanted_columns")
-            self._connection.execute(
-                "insert into wanted_columns select unnest($columns), unnest($names)",
-                {"columns": [column for column, _ in wanted], "names": [name for _, name in wanted]},
-            )
-            self._set_file(landed, {})
-            self._write_query(landed, _sql("user_attributes"))
-        if missing:
-            raise ContractError(f"No export has the attribute {min(missing)!r}. Pull again.")
-
-    def _segments(self) -> None:
-        (landed,) = self._of("segments")
-        rows = self._json(landed)["data"]["bot"]["segments"]
-        self._write_rows("segments", [(_text(row["id"]), _text(row["name"])) for row in rows])
-
-    def _broadcasts(self) -> None:
-        (landed,) = self._of("broadcasts")
-        self._set_file(landed, {header: column for column, header in _BROADCAST_HEADERS.items()})
-        self._write_query(landed, _sql("broadcasts"))
-
-    def _scheduled_entries(self) -> None:
-        (landed,) = self._of("scheduled_entries")
-        rows = [(_text(row["id"]), _json_text(row)) for row in self._json(landed)["result"]]
-        self._write_rows("scheduled_entries", rows)
-
-    def _broadcast_stats(self) -> None:
-        (landed,) = self._of("broadcast_stats")
-        rows = [(number, _json_text(row)) for number, row in enumerate(self._json(landed)["result"], start=1)]
-        self._write_rows("broadcast_stats", rows)
-
-    def _block_filters(self) -> None:
-        rows = [
-            (landed.broadcast_id, landed.block_id, _json_text(self._json(landed)["data"]["bot"]["block"]))
-            for landed in self._of("block_filters")
+    def _want_columns(self, landed: LandedFile) -> None:
+        """Choose the columns of an export: the attributes of the catalogue that no export before it had."""
+        requested = {*landed.fields, *ALWAYS_SERVED}
+        wanted = [
+            (f"c{position}", name)
+            for position, name in enumerate(self._headers[landed.name])
+            if name in requested and self._catalogue.pop(name, None)
         ]
-        self._write_rows("block_filters", rows)
+        table = self._table_of(wanted, {"column_name": "VARCHAR", "attribute_name": "VARCHAR"})
+        self._execute(f"create or replace temp table wanted_columns as from {table}")
 
-    def _recipients(self) -> None:
-        for landed in self._of("broadcast_recipients"):
-            self._set_file(landed, {USER_ID: "chatfuel_user_id"})
-            self._connection.execute("set variable broadcast_id = ?", [landed.broadcast_id])
-            self._write_query(landed, _sql("broadcast_recipients"))
-        if not self._files["broadcast_recipients"]:
-            self._write_rows("broadcast_recipients", [])
+    def _json_rows(self, landed: LandedFile) -> list[tuple]:
+        content = json.loads(gzip.decompress((self._folder.path / landed.name).read_bytes()))
+        match landed.table:
+            case "attributes":
+                for row in content["data"]["bot"]["variableSuggest"]:
+                    # A name that is listed twice is one attribute.
+                    self._catalogue.setdefault(_text(row["name"]), _text(row["type"]))
+                return list(self._catalogue.items())
+            case "segments":
+                return [(_text(row["id"]), _text(row["name"])) for row in content["data"]["bot"]["segments"]]
+            case "scheduled_entries":
+                return [(_text(row["id"]), _payload(row)) for row in content["result"]]
+            case "broadcast_stats":
+                return [(number, _payload(row)) for number, row in enumerate(content["result"], start=1)]
+            case "block_filters":
+                return [(landed.broadcast_id, landed.block_id, _payload(content["data"]["bot"]["block"]))]
 
-    # Reading and writing
+    def _set_file(self, landed: LandedFile, names: Mapping[str, str] | None = None) -> None:
+        """Point the SQL to a CSV, whose columns are called cN where ``names`` has none for the header."""
+        header = enumerate(self._headers[landed.name])
+        columns = [(names or {}).get(name, f"c{position}") for position, name in header]
+        types = ", ".join(f"{column}: 'VARCHAR'" for column in columns)
+        self._execute(f"set variable file = {quoted(self._folder.path / landed.name)}")
+        self._execute(f"set variable columns = {{{types}}}")
+        self._execute(f"set variable columns_and_beyond = {{{types}, beyond: 'VARCHAR'}}")
 
-    def _json(self, landed: LandedFile) -> Any:
-        return json.loads(gzip.decompress((self._folder.path / landed.name).read_bytes()))
+    def _write_rows(self, table: str, rows: Sequence[tuple]) -> None:
+        columns = {name: _PARQUET_TYPES[kind] for name, kind in raw_tables()[table]}
+        self._write(table, f"from {self._table_of(rows, columns)}")
 
-    def _set_file(self, landed: LandedFile, names: dict[str, str]) -> None:
-        """Point the SQL to a CSV, whose columns are called cN unless ``names`` has a name for the header."""
-        header = self._headers[landed.name]
-        columns = {names.get(name, f"c{position}"): "VARCHAR" for position, name in enumerate(header)}
-        self._connection.execute("set variable file = ?", [str(self._folder.path / landed.name)])
-        self._connection.execute("set variable columns = ?", [columns])
-        self._connection.execute("set variable columns_and_beyond = ?", [columns | {"beyond": "VARCHAR"}])
+    def _table_of(self, rows: Sequence[tuple], columns: Mapping[str, str]) -> str:
+        """Return SQL for rows of Python; they go through a file, as JSON."""
+        path = self._workdir / "rows.json"
+        path.write_text("\n".join(json.dumps(dict(zip(columns, row, strict=True))) for row in rows))
+        types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+        return (
+            f"read_json({quoted(path)}, format = 'newline_delimited', columns = {{{types}}},"
+            " maximum_object_size = 100000000, hive_partitioning = false)"
+        )
 
-    @contextmanager
-    def _reading(self, landed: LandedFile) -> Iterator[None]:
-        try:
-            yield
-        except duckdb.InvalidInputException as error:
-            # The first line only: the others quote the row.
-            raise ContractError(
-                f"{landed.name} is not the CSV that it always was: {str(error).splitlines()[0]}. Pull again."
-            ) from None
-
-    def _write_rows(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
-        names = [column.name for column in raw_tables()[table]]
-        cells = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-        self._connection.execute("create or replace temp table rows (empty varchar)")
-        query = "select " + ", ".join(f"unnest(${name}) as {name}" for name in names)
-        self._copy(table, query, cells)
-
-    def _write_query(self, landed: LandedFile, query: str) -> None:
-        with self._reading(landed):
-            self._copy(landed.table, query)
-
-    def _copy(self, table: str, query: str, parameters: dict[str, Any] | None = None) -> None:
+    def _write(self, table: str, query: str) -> None:
         """Write the rows of a query, with the pull columns before them, in the order of the table."""
+        pull = self._folder.pull
+        values = (pull.pull_id, pull.pull_date, pull.pulled_at.isoformat(), pull.bot_id)
         columns = [
-            f"getvariable('{name}')::{_PARQUET_TYPES[kind]} as {name}" for name, kind in pull_columns()
-        ] + [f"{name}::{_PARQUET_TYPES[kind]} as {name}" for name, kind in raw_tables()[table]]
-        file = self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
-        rows = self._connection.execute(
-            f"copy (select {', '.join(columns)} from ({query})) to '{_quoted(file)}' (format parquet)",
-            parameters,
-        ).fetchone()[0]
-        self._files[table].append(file)
+            f"{quoted(value)}::{_PARQUET_TYPES[column.type]} as {column.name}"
+            for value, column in zip(values, pull_columns(), strict=True)
+        ] + [
+            f"{column.name}::{_PARQUET_TYPES[column.type]} as {column.name}" for column in raw_tables()[table]
+        ]
+        path = self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
+        query = f"copy (select {', '.join(columns)} from ({query})) to {quoted(path)} (format parquet)"
+        (rows,) = self._execute(query).fetchone()
+        self._files[table].append(path)
         if table != LEDGER:
             self._rows[table] += rows
 
@@ -303,14 +252,10 @@ def _header(path: Path) -> list[str]:
         raise ContractError(f"{path.name} does not begin with a header. Pull again.") from None
 
 
-def _json_text(content: Any) -> str:
+def _payload(content: Any) -> str:
     return _text(json.dumps(content, ensure_ascii=False))
 
 
 def _text(value: Any) -> str:
-    """Return a text of JSON as a warehouse can hold it: half a surrogate pair, from a text cut short, is no character."""
+    """Return a text as a warehouse can hold it: half a surrogate pair (a text cut short) is no character."""
     return str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -1,7 +1,7 @@
 """The landing zone: every response as served, gzipped, and a manifest that is written last.
 
-A pull is one folder, ``<landing>/<bot>/pull_date=YYYY-MM-DD/<pull_id>``. Without a manifest it is incomplete, and
-nothing reads it. Only the owner can read what is here.
+A pull is one folder, ``<landing>/<bot>/pull_date=YYYY-MM-DD/<pull_id>``. Without a manifest it is incomplete,
+and nothing reads it. Only the owner can read what is here.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 
 from loader import __version__
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
-from loader.convert import convert, user_headers
+from loader.convert import convert, user_columns
 from loader.errors import ContractError, RefusedError
 from loader.landing import PullFolder, Report
 from loader.warehouse import Converted, Warehouse
@@ -48,7 +48,7 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
         facts |= {"fields": tuple(field.name for field in fields)}
         client.download_users(bot_id, fields, lambda: folder.writer(name, table, report, **facts), audience)
 
-    system = [Field(name, "system") for name in user_headers().values() if name not in ALWAYS_SERVED]
+    system = [Field(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
 
     known = {

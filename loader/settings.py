@@ -1,4 +1,4 @@
-"""Settings come from the environment or from a file ``.env`` in the working directory; the environment wins."""
+"""Settings come from the environment, else from a file ``.env`` in the working directory."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ with cells as (
 )
 
 select
-    last_lines.chatfuel_user_id,
+    user_lines.chatfuel_user_id,
     wanted_columns.attribute_name,
     cells.attribute_value
 from cells
-inner join wanted_columns using (column_name)
-inner join last_lines on last_lines.line = cells.line and last_lines.file = getvariable('file')
-semi join pull_users on pull_users.chatfuel_user_id = last_lines.chatfuel_user_id
+inner join user_lines on user_lines.line = cells.line and user_lines.file = getvariable('file')
+inner join wanted_columns on wanted_columns.column_name = cells.column_name

@@ -1,4 +1,3 @@
-select csv.*
-from csv(getvariable('file'), getvariable('columns'), '') as csv
-semi join pull_users using (chatfuel_user_id)
-semi join (from last_lines where file = getvariable('file')) as last_lines using (line)
+select cells.*
+from csv(getvariable('file'), getvariable('columns'), '') as cells
+inner join user_lines on user_lines.line = cells.line and user_lines.file = getvariable('file')

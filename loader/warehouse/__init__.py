@@ -78,7 +78,7 @@ class Warehouse(ABC):
     def load(self, pull: Pull, converted: Converted) -> None:
         """Load a pull, its ledger row last, creating schema and tables where missing.
 
-        A pull that is in the ledger by now is left alone. If anything fails, the warehouse shows what it showed before.
+        A pull that is in the ledger by now is left alone. A failure leaves the warehouse as it was.
         """
 
 

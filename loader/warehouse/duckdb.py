@@ -17,6 +17,15 @@ from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_colu
 _TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
 
 
+def quoted(value: object) -> str:
+    """Return a value as a literal of SQL.
+
+    Literals, not parameters: to bind one, DuckDB imports pandas where it is installed, and that takes longer
+    than to load a small pull.
+    """
+    return "'" + str(value).replace("'", "''") + "'"
+
+
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file. It is held open only while it is needed: DuckDB admits one process at a time."""
 
@@ -34,9 +43,8 @@ class DuckDBWarehouse(Warehouse):
             select distinct broadcast_id
             from {RAW_SCHEMA}.block_filters
             semi join {RAW_SCHEMA}.{LEDGER} using (bot_id, pull_id)
-            where bot_id = ?
-            """,
-            [bot_id],
+            where bot_id = {quoted(bot_id)}
+            """
         )
         return {row["broadcast_id"] for row in rows}
 
@@ -49,9 +57,10 @@ class DuckDBWarehouse(Warehouse):
             if _count(connection, LEDGER, pull):
                 return
             for table in (*converted.rows, LEDGER):
+                files = ", ".join(quoted(file) for file in converted.files[table])
                 connection.execute(
-                    f"insert into {RAW_SCHEMA}.{table} by name from read_parquet(?, hive_partitioning = false)",
-                    [[str(file) for file in converted.files[table]]],
+                    f"insert into {RAW_SCHEMA}.{table} by name"
+                    f" from read_parquet([{files}], hive_partitioning = false)"
                 )
             for table, rows in converted.rows.items():
                 if (found := _count(connection, table, pull)) != rows:
@@ -61,15 +70,15 @@ class DuckDBWarehouse(Warehouse):
                     )
             connection.commit()
 
-    def _read(self, query: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    def _read(self, query: str) -> list[dict[str, Any]]:
         if not self._path.exists():
             return []
         with self._connect(read_only=True) as connection:
-            if not connection.execute(
-                "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [RAW_SCHEMA, LEDGER]
-            ).fetchone():
+            try:
+                result = connection.execute(query)
+            except duckdb.CatalogException:
+                # No pull has been loaded yet.
                 return []
-            result = connection.execute(query, parameters)
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
@@ -82,7 +91,7 @@ class DuckDBWarehouse(Warehouse):
                 yield connection
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
-            if "lock" in reason:
+            if "Could not set lock" in reason:
                 reason = "another program has it open. Close that, then"
             else:
                 reason = f"{reason}. When that is mended,"
@@ -101,6 +110,6 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
     return connection.execute(
-        f"select count(*) from {RAW_SCHEMA}.{table} where bot_id = ? and pull_id = ?",
-        [pull.bot_id, pull.pull_id],
+        f"select count(*) from {RAW_SCHEMA}.{table}"
+        f" where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
     ).fetchone()[0]

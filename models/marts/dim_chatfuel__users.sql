@@ -39,10 +39,15 @@ profiles as (
         bot_id,
         chatfuel_user_id,
         {%- for field in profile_fields() %}
-        max(case when attribute_name = '{{ field }}' then attribute_value end) as {{ field | replace(' ', '_') }},
+            max(case when attribute_name = '{{ field }}' then attribute_value end) as {{ field | replace(' ', '_') }},
         {%- endfor %}
     from versions
-    where attribute_name in ('{{ profile_fields() | join("', '") }}')
+    where
+        attribute_name in (
+            {%- for field in profile_fields() %}
+                '{{ field }}'{{ "," if not loop.last }}
+            {%- endfor %}
+        )
     group by bot_id, chatfuel_user_id
 ),
 
@@ -52,12 +57,12 @@ standings as (
         chatfuel_user_id,
         case
             {%- for step in var('chatfuel_engagement_steps') | reverse %}
-            when max(case when kpi = '{{ step }}' then 1 end) = 1 then '{{ step }}'
+                when max(case when kpi = '{{ step }}' then 1 end) = 1 then '{{ step }}'
             {%- endfor %}
         end as engagement_step,
         case
             {%- for opinion in var('chatfuel_opinions') %}
-            when max(case when kpi = '{{ opinion }}' then 1 end) = 1 then '{{ opinion }}'
+                when max(case when kpi = '{{ opinion }}' then 1 end) = 1 then '{{ opinion }}'
             {%- endfor %}
         end as opinion,
         max(case when kpi = 'phone_numbers' then 1 end) = 1 as has_phone_number,

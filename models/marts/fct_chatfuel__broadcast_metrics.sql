@@ -29,7 +29,7 @@ entries as (
     where
         not is_planned
         and sent_at <= pulled_at
-        {%- if first_date is not none %}
+    {%- if first_date is not none %}
             and pull_date >= date '{{ first_date }}'
         {%- endif %}
 ),
@@ -121,17 +121,12 @@ listed_broadcasts as (
 
 keyed as (
     select
+        *,
         case
             when broadcast_id is not null then {{ hash_key(['bot_id', "'entry'", 'broadcast_id']) }}
-            else {{ hash_key(['bot_id', "'list'", 'unix_seconds', 'trigger_settings', 'message']) }}
+            else {{ hash_key(['bot_id', "'list'", epoch_seconds('sent_at'), 'trigger_settings', 'message']) }}
         end as broadcast_key,
-        *,
-    from (
-        select
-            *,
-            {{ epoch_seconds('sent_at') }} as unix_seconds,
-        from listed_broadcasts
-    ) as dated
+    from listed_broadcasts
 ),
 
 final as (

@@ -271,7 +271,8 @@ broadcasts_before as (
             and users_with_events.chatfuel_user_id = recipients.chatfuel_user_id
             and users_with_events.observed_at >= recipients.known_at
             and users_with_events.observed_at > recipients.sent_at
-            and {{ days_before('users_with_events.observed_at', var('chatfuel_attribution_days')) }} <= recipients.sent_at
+            and {{ days_before('users_with_events.observed_at', var('chatfuel_attribution_days')) }}
+            <= recipients.sent_at
 ),
 
 attributed as (
@@ -289,8 +290,9 @@ attributed as (
 
 final as (
     select
-        {{ hash_key(['bot_id', 'chatfuel_user_id', 'event_type', 'coalesce(attribute_name, broadcast_id)', 'pull_id']) }}
-            as event_key,
+        {{ hash_key([
+            'bot_id', 'chatfuel_user_id', 'event_type', 'coalesce(attribute_name, broadcast_id)', 'pull_id'
+        ]) }} as event_key,
         bot_id,
         chatfuel_user_id,
         event_type,

@@ -11,10 +11,10 @@ final as (
         date,
         max(pull_count) as pull_count,
         {%- for kpi in var('chatfuel_kpi_columns') %}
-        max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
+            max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
         {%- endfor %}
         {%- for kpi in var('chatfuel_kpi_columns') %}
-        max(case when kpi = '{{ kpi }}' then total_users end) as {{ kpi }}_total,
+            max(case when kpi = '{{ kpi }}' then total_users end) as {{ kpi }}_total,
         {%- endfor %}
     from kpi_values
     group by bot_id, date

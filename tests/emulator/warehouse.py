@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt_common.events.base_types import EventMsg
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -47,7 +48,13 @@ class Emulator:
         with (folder / "emulator.log").open("w") as log:
             process = subprocess.Popen(
                 [
-                    *(Path(sys.executable).with_name("bqemulator"), "start", "--ephemeral", "--log-level", "warning"),
+                    *(
+                        Path(sys.executable).with_name("bqemulator"),
+                        "start",
+                        "--ephemeral",
+                        "--log-level",
+                        "warning",
+                    ),
                     *("--rest-port", str(rest_port), "--grpc-port", str(grpc_port)),
                 ],
                 cwd=folder,
@@ -98,8 +105,11 @@ class EmulatedProject(Project):
             GCP_PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
         )
 
-    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command on the emulator, and keeps the statements that dbt sent.
+
+        Returns:
+            What dbt said.
 
         Raises:
             BuildError: it failed.
@@ -109,18 +119,21 @@ class EmulatedProject(Project):
         os.environ["CHATFUEL_BIGQUERY_DATASET"] = self.dataset
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         try:
-            return super().dbt(*arguments, "--target", self.target, variables={**raw_schema, **(variables or {})})
+            return super().dbt(
+                *arguments, "--target", self.target, variables={**raw_schema, **(variables or {})}
+            )
         finally:
             del os.environ["BIGQUERY_EMULATOR_HOST"], os.environ["CHATFUEL_BIGQUERY_DATASET"]
 
-    def runner(self) -> dbtRunner:
-        """A runner that keeps the statements."""
+    @property
+    def listeners(self) -> list[Callable[[EventMsg], None]]:
+        """Keeps the statements."""
 
-        def keep(event) -> None:
+        def keep(event: EventMsg) -> None:
             if event.info.name == "SQLQuery":
                 self.sent.append((event.data.node_info.unique_id, event.data.sql))
 
-        return dbtRunner(callbacks=[keep])
+        return [keep]
 
     def load(self) -> None:
         """Copies the raw tables of the DuckDB file, all rows anew."""

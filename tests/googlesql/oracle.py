@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import wasmtime
@@ -58,10 +58,20 @@ class Oracle:
 
     def __init__(self) -> None:
         self.tables: dict[str, Columns] = {}
+        self._protos: dict[str, Any] = {}
 
     def define(self, name: str, columns: Columns) -> None:
         """Adds a table, or replaces it; `name` is project.dataset.table."""
         self.tables[name] = columns
+        self._protos[name] = types.SimpleTable(
+            name=name.split(".")[2],
+            column=[
+                types.SimpleColumn(
+                    name=column, type=types.Type(type_kind=_KINDS[kind]), is_writable_column=True
+                )
+                for column, kind in columns.items()
+            ],
+        ).to_proto()
         self.__dict__.pop("_analyzer", None)
 
     def analyse(self, node: str, statement: str) -> Columns | None:
@@ -81,7 +91,9 @@ class Oracle:
             self.define(".".join(part for name in resolved.name_path for part in name.split(".")), columns)
         return columns
 
-    def evaluate(self, node: str, query: str, contents: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    def evaluate(
+        self, node: str, query: str, contents: dict[str, list[dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
         """The rows of a query, as JSON values, over tables that hold `contents` (by project.dataset.table).
 
         Raises:
@@ -112,22 +124,19 @@ class Oracle:
 
     @cached_property
     def _analyzer(self) -> Analyzer:
-        projects: dict[str, dict[str, list[types.SimpleTable]]] = {}
-        for name, columns in self.tables.items():
-            project, dataset, table = name.split(".")
-            simple_columns = [
-                types.SimpleColumn(name=column, type=types.Type(type_kind=_KINDS[kind]), is_writable_column=True)
-                for column, kind in columns.items()
-            ]
-            projects.setdefault(project, {}).setdefault(dataset, []).append(
-                types.SimpleTable(name=table, column=simple_columns)
-            )
+        projects: dict[str, dict[str, list[Any]]] = {}
+        for name, proto in self._protos.items():
+            project, dataset, _ = name.split(".")
+            projects.setdefault(project, {}).setdefault(dataset, []).append(proto)
         catalog = types.SimpleCatalog(
             name="oracle",
             catalog=[
                 types.SimpleCatalog(
                     name=project,
-                    catalog=[types.SimpleCatalog(name=dataset, table=tables) for dataset, tables in datasets.items()],
+                    catalog=[
+                        types.SimpleCatalog(name=dataset, table=tables)
+                        for dataset, tables in datasets.items()
+                    ],
                 )
                 for project, datasets in projects.items()
             ],
@@ -135,7 +144,7 @@ class Oracle:
                 types.SimpleCatalog.NamedType(name=alias, type=types.Type(type_kind=_KINDS[kind]))
                 for alias, kind in _ALIASES.items()
             ],
-            builtin_function_options=types.ZetaSQLBuiltinFunctionOptions(language_options=_language()),
+            builtin_function_options=_functions(),
         )
         return Analyzer(_options(), catalog)
 
@@ -179,7 +188,14 @@ def _language() -> types.LanguageOptions:
     return language
 
 
-def _options() -> types.AnalyzerOptions:
+# What is the same in every request is made once: to make it takes longer than to analyse a statement.
+@cache
+def _functions() -> Any:
+    return types.ZetaSQLBuiltinFunctionOptions(language_options=_language()).to_proto()
+
+
+@cache
+def _options() -> Any:
     options = types.AnalyzerOptions(language_options=_language())
     options.default_timezone = "UTC"
-    return options
+    return options.to_proto()

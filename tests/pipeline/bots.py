@@ -82,7 +82,9 @@ def entry(broadcast_id: str, sent_at: str, title: str | None = None) -> dict:
     }
 
 
-def line(sent_at: str, title: str = "", total: int = 10, read: int = 0, clicked: int = 0, failed: int = 0) -> dict:
+def line(
+    sent_at: str, title: str = "", total: int = 10, read: int = 0, clicked: int = 0, failed: int = 0
+) -> dict:
     """A line of the broadcast list; `sent_at` is UTC."""
     return {
         "sent_timestamp": sent_at,
@@ -133,7 +135,11 @@ def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
     for number, line in enumerate(pull.broadcast_list, start=1):
         rows["broadcasts"].append({"row_number": number, **line})
     for broadcast_id, block in pull.block_filters.items():
-        payload = {"broadcast_id": broadcast_id, "block_id": f"block {broadcast_id}", "payload": json.dumps(block)}
+        payload = {
+            "broadcast_id": broadcast_id,
+            "block_id": f"block {broadcast_id}",
+            "payload": json.dumps(block),
+        }
         rows["block_filters"].append(payload)
     for segment_id, name in pull.segments.items():
         rows["segments"].append({"segment_id": segment_id, "segment_name": name})

@@ -26,7 +26,7 @@ def target_path(tmp_path_factory):
     return tmp_path_factory.mktemp("target")
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path, target_path):
     """The project on an empty warehouse."""
     return Project(tmp_path / "warehouse.duckdb", target_path)

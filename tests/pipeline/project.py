@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import duckdb
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventMsg
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +43,16 @@ class Project:
     path: Path
     target_path: Path
 
-    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
-        """Runs one dbt command in this process, and returns what dbt answered.
+    @property
+    def listeners(self) -> list[Callable[[EventMsg], None]]:
+        """What hears every event of a dbt command."""
+        return []
+
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
+        """Runs one dbt command in this process.
+
+        Returns:
+            What dbt said.
 
         Raises:
             BuildError: it failed.
@@ -58,26 +68,26 @@ class Project:
         ]
         if variables:
             command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
-        result = self.runner().invoke(command)
+        messages: list[str] = []
+        listeners = [lambda event: messages.append(event.info.msg), *self.listeners]
+        result = dbtRunner(callbacks=listeners).invoke(command)
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:
             nodes = getattr(result.result, "results", [])
-            failures = [f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")]
-            raise BuildError("\n".join(failures) or str(result.exception or result.result))
-        return result
+            failures = [
+                f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")
+            ]
+            raise BuildError("\n".join([*failures, *messages]))
+        return "\n".join(messages)
 
-    def runner(self) -> dbtRunner:
-        """What runs dbt."""
-        return dbtRunner()
-
-    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> dbtRunnerResult:
+    def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs `dbt build` with all models, seeds, snapshots and data tests."""
         return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, variables=variables)
 
-    def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> None:
+    def run(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Builds the models alone, without tests and snapshots."""
-        self.dbt("run", *arguments, variables=variables)
+        return self.dbt("run", *arguments, variables=variables)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A connection to the warehouse; close it before the next dbt command."""

@@ -113,7 +113,18 @@ class _Bot:
                 receipt = (datetime.fromisoformat(sent_at), broadcast_id)
                 if broadcast_id not in [known_id for _, known_id in self.received[user]]:
                     self.received[user].append(receipt)
-                    new.append((user, "broadcast_received", None, None, None, self.previous, receipt[0], broadcast_id))
+                    new.append(
+                        (
+                            user,
+                            "broadcast_received",
+                            None,
+                            None,
+                            None,
+                            self.previous,
+                            receipt[0],
+                            broadcast_id,
+                        )
+                    )
 
         for (user, attribute), version in list(self.current.items()):
             if version.valid_to is not None:
@@ -138,12 +149,12 @@ class _Bot:
                     new.append((user, "user_seen", None, None, None, self.previous, seen_at, None))
                 self.last_seen[user] = seen_at
             for attribute in catalogue:
-                new += self._observe(pull.bot_id, now, user, attribute, values.get(attribute) or None, user not in known)
+                new += self._observe(
+                    pull.bot_id, now, user, attribute, values.get(attribute) or None, user not in known
+                )
 
         for user, event_type, attribute, old, value, after, occurred_at, broadcast_id in new:
-            receipts = [
-                receipt for receipt in self.received[user] if now - ATTRIBUTION <= receipt[0] < now
-            ]
+            receipts = [receipt for receipt in self.received[user] if now - ATTRIBUTION <= receipt[0] < now]
             attributed = broadcast_id or (max(receipts)[1] if receipts else None)
             self.events.append(
                 (pull.bot_id, user, event_type, attribute, old, value, after, now, occurred_at, attributed)

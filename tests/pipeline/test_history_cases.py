@@ -56,7 +56,13 @@ CASES = {
     ],
     "new_user": [
         (DAY_1, {"1": user()}),
-        (DAY_2, {"1": user(), "2": user(signed__up="2024-06-03 20:00:00", last__seen="2024-06-03 20:05:00", a="x")}),
+        (
+            DAY_2,
+            {
+                "1": user(),
+                "2": user(signed__up="2024-06-03 20:00:00", last__seen="2024-06-03 20:05:00", a="x"),
+            },
+        ),
     ],
     "user_id_above_2_53": [
         (DAY_1, {"9007199254740993": user(a="x"), "9007199254740992": user(a="x")}),
@@ -101,7 +107,9 @@ CASES = {
         Pull(DAY_3, {"1": user(a="z")}, recipients={"b1": (SENT, ["1"])}),
     ],
     "two_broadcasts_received": [
-        Pull(DAY_1, {"1": user(a="x")}, recipients={"b1": (SENT, ["1"]), "b2": ("2024-06-03 05:00:00", ["1"])}),
+        Pull(
+            DAY_1, {"1": user(a="x")}, recipients={"b1": (SENT, ["1"]), "b2": ("2024-06-03 05:00:00", ["1"])}
+        ),
         Pull(DAY_2, {"1": user(a="y")}),
     ],
     "broadcast_too_long_ago": [
@@ -110,7 +118,9 @@ CASES = {
     ],
     "counters_that_grow": [
         Pull(DAY_1, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 1)], entries=[entry("b1", SENT, "t")]),
-        Pull(DAY_2, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 4, 2)], entries=[entry("b1", SENT, "t")]),
+        Pull(
+            DAY_2, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 4, 2)], entries=[entry("b1", SENT, "t")]
+        ),
     ],
     "broadcast_without_entry": [
         Pull(DAY_1, {"1": user()}, broadcast_list=[line(SENT, "t", 0)]),
@@ -163,7 +173,7 @@ def cases(tmp_path_factory, target_path):
     return project
 
 
-@pytest.fixture()
+@pytest.fixture
 def case(cases, request):
     """The case that the test is named after: `case.events(...)`, `case.versions(...)`."""
     return Case(cases, request.node.name.removeprefix("test_"))
@@ -175,7 +185,9 @@ class Case:
         self.project, self.bot_id = project, bot_id
 
     def rows(self, columns, table, where="true"):
-        return self.project.query(f"select {columns} from {table} where bot_id = '{self.bot_id}' and {where} order by all")
+        return self.project.query(
+            f"select {columns} from {table} where bot_id = '{self.bot_id}' and {where} order by all"
+        )
 
     def events(self, columns="day(observed_at) - 2, chatfuel_user_id, event_type, old_value, new_value"):
         """What happened, beside sightings and what a new user's sign-up sets, as (day, user, event, old, new)."""
@@ -324,7 +336,9 @@ def test_first_seen_blocked(case):
         (2, "2", "user_signed_up", None, None),
     ]
     # who signed up and was not reachable at that pull is no new subscriber
-    assert case.rows("new_subscribers, blocked, blocked_total", "chatfuel.rpt_chatfuel__daily_kpis") == [(0, 1, 1)]
+    assert case.rows("new_subscribers, blocked, blocked_total", "chatfuel.rpt_chatfuel__daily_kpis") == [
+        (0, 1, 1)
+    ]
 
 
 def test_volatile_attributes(case):
@@ -334,7 +348,9 @@ def test_volatile_attributes(case):
 
 def test_seen_again(case):
     assert case.rows(
-        "chatfuel_user_id, occurred_at, activity_date", "chatfuel.fct_chatfuel__user_events", "event_type = 'user_seen'"
+        "chatfuel_user_id, occurred_at, activity_date",
+        "chatfuel.fct_chatfuel__user_events",
+        "event_type = 'user_seen'",
     ) == [("1", datetime(2024, 6, 3, 21, 0), date(2024, 6, 3))]
 
 
@@ -355,13 +371,16 @@ def test_two_broadcasts_received(case):
 
 
 def test_broadcast_too_long_ago(case):
-    assert case.events("event_type, broadcast_id") == [("attribute_changed", None), ("broadcast_received", "b1")]
+    assert case.events("event_type, broadcast_id") == [
+        ("attribute_changed", None),
+        ("broadcast_received", "b1"),
+    ]
 
 
 def test_counters_that_grow(case):
-    assert case.rows("broadcast_id, opened, clicked, open_rate, click_rate", "chatfuel.fct_chatfuel__broadcasts") == [
-        ("b1", 4, 2, 0.4, 0.2)
-    ]
+    assert case.rows(
+        "broadcast_id, opened, clicked, open_rate, click_rate", "chatfuel.fct_chatfuel__broadcasts"
+    ) == [("b1", 4, 2, 0.4, 0.2)]
     assert case.rows("pulled_at, opened", "chatfuel.fct_chatfuel__broadcast_metrics") == [
         (datetime(2024, 6, 3, 7, 30), 1),
         (datetime(2024, 6, 4, 7, 30), 4),
@@ -374,7 +393,10 @@ def test_broadcast_without_entry(case):
 
 
 def test_two_broadcasts_in_one_second(case):
-    assert case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts") == [("b1", 10), ("b2", 20)]
+    assert case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts") == [
+        ("b1", 10),
+        ("b2", 20),
+    ]
 
 
 def test_audiences(case):

@@ -73,7 +73,7 @@ def as_table(pulls):
     return "\n".join(lines)
 
 
-@pytest.mark.slow()
+@pytest.mark.slow
 def test_any_batching_gives_the_rows_of_the_law(tmp_path_factory, target_path):
     @settings(
         max_examples=10,
@@ -121,4 +121,7 @@ def difference(derived, expected):
     """Rows that only one side has, each led by the side."""
     left, right = set(derived), set(expected)
     assert len(left) == len(derived), "a row twice"
-    return sorted([("derived", *map(str, row)) for row in left - right] + [("law", *map(str, row)) for row in right - left])
+    return sorted(
+        [("derived", *map(str, row)) for row in left - right]
+        + [("law", *map(str, row)) for row in right - left]
+    )

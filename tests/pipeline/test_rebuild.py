@@ -10,7 +10,11 @@ from tests.pipeline.project import HISTORY_TABLES, BuildError
 SENT = "2024-06-02 17:10:00"
 PULLS = [
     Pull("2024-06-03 07:30:00", {"1": user(a="x"), "2": user(a="x"), "3": user(b="1")}),
-    Pull("2024-06-04 07:30:00", {"1": user(a="y"), "2": user(), "3": user(b="1")}, recipients={"b1": (SENT, ["1", "2"])}),
+    Pull(
+        "2024-06-04 07:30:00",
+        {"1": user(a="y"), "2": user(), "3": user(b="1")},
+        recipients={"b1": (SENT, ["1", "2"])},
+    ),
     Pull("2024-06-05 07:30:00", {"1": user(a="y"), "3": user()}, catalogue=["a"]),
     Pull("2024-06-06 07:30:00", {"1": user(a="x", segment="lead"), "2": user(a="x"), "3": user(b="2")}),
     Pull("2024-06-07 07:30:00", {"1": user(a="x", segment="hero"), "2": user(a="z"), "3": user(b="2")}),
@@ -24,10 +28,12 @@ def load(project, pulls):
 
 def facts(project):
     """Every table but the snapshots, which hold what each build saw and not each pull."""
-    return {name: rows for name, rows in project.tables().items() if not name.startswith("chatfuel_snapshots")}
+    return {
+        name: rows for name, rows in project.tables().items() if not name.startswith("chatfuel_snapshots")
+    }
 
 
-@pytest.fixture()
+@pytest.fixture
 def whole(tmp_path, project):
     """What all pulls at once give."""
     other = type(project)(tmp_path / "whole.duckdb", project.target_path)
@@ -53,12 +59,12 @@ def test_a_second_build_changes_nothing(project):
     assert project.tables() == before
 
 
-def test_a_late_pull_is_named_and_a_rebuild_takes_it_in(project, whole, capfd):
+def test_a_late_pull_is_named_and_a_rebuild_takes_it_in(project, whole):
     late = PULLS[2]
     load(project, [pull for pull in PULLS if pull is not late])
     project.build()
     load(project, [late])
-    with pytest.raises(BuildError, match="assert_no_pull_came_late"):
+    with pytest.raises(BuildError, match="Pull 20240605T073000Z of bot bot_a came after later ones"):
         project.build()
     older = project.query(
         "select * from chatfuel.fct_chatfuel__user_events where observed_at < timestamp '2024-06-05' order by all"
@@ -115,10 +121,15 @@ def test_a_full_refresh_that_would_lose_history_is_refused_unless_it_is_meant(pr
         project.build("--full-refresh")
     assert project.tables() == before
     project.build("--full-refresh", variables={"chatfuel_accept_history_loss": True})
-    assert project.query("select distinct start_reason from chatfuel_intermediate.int_chatfuel__user_presence") != []
+    assert (
+        project.query("select distinct start_reason from chatfuel_intermediate.int_chatfuel__user_presence")
+        != []
+    )
 
 
-@pytest.mark.parametrize("last_model", ["int_chatfuel__pulls", "int_chatfuel__user_presence", "int_chatfuel__attribute_versions"])
+@pytest.mark.parametrize(
+    "last_model", ["int_chatfuel__pulls", "int_chatfuel__user_presence", "int_chatfuel__attribute_versions"]
+)
 def test_a_build_that_was_interrupted_is_made_up_for(project, whole, last_model):
     load(project, PULLS[:2])
     project.build()

@@ -23,11 +23,17 @@ class Life:
         self.bot_id = ledger[0][0]
         self.days = [pulled_at for _, pulled_at in ledger]
         first = f"pulled_at = timestamp '{self.days[0]}'"
-        self.users = {user for (user,) in project.query(f"select chatfuel_user_id from chatfuel_raw.users where {first}")}
-        self.catalogue = {
-            name for (name,) in project.query(f"select attribute_name from chatfuel_raw.attributes where {first}")
+        self.users = {
+            user
+            for (user,) in project.query(f"select chatfuel_user_id from chatfuel_raw.users where {first}")
         }
-        self.events = [(datetime.fromisoformat(event["at"]).replace(tzinfo=None), event) for event in month.truth]
+        self.catalogue = {
+            name
+            for (name,) in project.query(f"select attribute_name from chatfuel_raw.attributes where {first}")
+        }
+        self.events = [
+            (datetime.fromisoformat(event["at"]).replace(tzinfo=None), event) for event in month.truth
+        ]
         self.changes = defaultdict(list)
         for at, event in self.events:
             if event["type"] == "attribute":
@@ -73,7 +79,9 @@ class Life:
                             catalogue.add(name)
                         case "attribute_retired":
                             catalogue.discard(name)
-            values = {user: {name: self.value((user, name), day) for name in self.names[user]} for user in users}
+            values = {
+                user: {name: self.value((user, name), day) for name in self.names[user]} for user in users
+            }
             yield Pull(day.isoformat(" "), values, sorted(catalogue), bot_id=self.bot_id)
             since = day
 
@@ -91,12 +99,16 @@ def test_versions_are_what_really_held(month, happened):
 
 
 def test_events_are_what_really_happened(month, happened):
-    derived = {row[:-1] for row in month.project.query(reference.EVENTS_SQL) if row[2] != "broadcast_received"}
+    derived = {
+        row[:-1] for row in month.project.query(reference.EVENTS_SQL) if row[2] != "broadcast_received"
+    }
     assert derived ^ {row[:-1] for row in happened[1]} == set()
 
 
 def test_every_kind_of_event_happened_in_the_month(month):
-    kinds = {kind for (kind,) in month.project.query("select event_type from chatfuel.fct_chatfuel__user_events")}
+    kinds = {
+        kind for (kind,) in month.project.query("select event_type from chatfuel.fct_chatfuel__user_events")
+    }
     assert kinds == {
         "attribute_set",
         "attribute_changed",
@@ -113,9 +125,13 @@ def test_every_kind_of_event_happened_in_the_month(month):
 
 def test_recipients_were_really_sent_to(month):
     sent = {
-        event["broadcast_id"]: set(event["recipients"]) for event in month.truth if event["type"] == "broadcast_sent"
+        event["broadcast_id"]: set(event["recipients"])
+        for event in month.truth
+        if event["type"] == "broadcast_sent"
     }
-    known = month.project.query("select broadcast_id, chatfuel_user_id from chatfuel.fct_chatfuel__broadcast_recipients")
+    known = month.project.query(
+        "select broadcast_id, chatfuel_user_id from chatfuel.fct_chatfuel__broadcast_recipients"
+    )
     reached = sum(user in sent[broadcast_id] for broadcast_id, user in known)
     # the audience is asked for hours after it was sent: most, not all, of it is still the same
     assert reached > 0.8 * len(known) > 0

@@ -19,6 +19,12 @@ listed as (
     where attribute_name not in {{ volatile_attributes() }}
 ),
 
+fields as (
+    {%- for field in profile_fields() %}
+        select '{{ field }}' as attribute_name{{ " union all" if not loop.last }}
+    {%- endfor %}
+),
+
 -- The users export holds these fields whether the catalogue lists them or not.
 profile_fields as (
     select
@@ -28,11 +34,7 @@ profile_fields as (
         pulls.pulled_at,
         fields.attribute_name,
     from pulls
-    cross join (
-        {%- for field in profile_fields() %}
-            select '{{ field }}' as attribute_name{{ " union all" if not loop.last }}
-        {%- endfor %}
-    ) as fields
+    cross join fields
     where pulls.source = 'api'
 ),
 

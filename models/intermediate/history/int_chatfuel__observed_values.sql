@@ -38,7 +38,7 @@ profile as (
     unpivot (
         attribute_value for column_name in (
             {%- for field in profile_fields() %}
-            {{ field | replace(' ', '_') }}{{ "," if not loop.last }}
+                {{ field | replace(' ', '_') }}{{ "," if not loop.last }}
             {%- endfor %}
         )
     )

@@ -22,7 +22,7 @@ users as (
     select * from {{ ref('stg_chatfuel__users') }}
     where
         last_seen_at is not null
-        {%- if first_date is not none %}
+    {%- if first_date is not none %}
             and pull_date >= date '{{ first_date }}'
         {%- endif %}
 ),

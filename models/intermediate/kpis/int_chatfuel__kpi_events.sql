@@ -77,8 +77,7 @@ counted as (
 ),
 
 unsubscribed as (
-    select distinct
-        counted.event_key,
+    select distinct counted.event_key
     from counted
     inner join kpi_versions
         on

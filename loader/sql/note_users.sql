@@ -1,5 +1,5 @@
 -- A user may be in one export twice: the last row counts.
-insert into last_lines
+insert into user_lines
 select
     getvariable('file') as file,
     chatfuel_user_id,
