@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dbt_common.events.base_types import EventMsg
+from duckdb_extensions import import_extension
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
@@ -43,6 +44,8 @@ class Emulator:
         Raises:
             RuntimeError: it does not answer in time.
         """
+        # the emulator loads this extension of DuckDB, and cannot fetch it without the network
+        import_extension("spatial")
         rest_port, grpc_port = _free_port(), _free_port()
         url = f"http://127.0.0.1:{rest_port}"
         with (folder / "emulator.log").open("w") as log:
@@ -164,3 +167,20 @@ class EmulatedProject(Project):
         """The rows of a query."""
         rows = self.client.query(sql, retry=None, job_retry=None).result(retry=None, timeout=60)
         return [tuple(row.values()) for row in rows]
+
+    def table(self, name: str) -> list[tuple]:
+        """All rows of a table, in an order of their own; `name` is what it is called on DuckDB."""
+        dataset, table = name.split(".")
+        return self.query(f"select * from `{dataset.replace('chatfuel', self.dataset, 1)}`.{table}")
+
+    def tables(self) -> dict[str, list[tuple]]:
+        """All rows of every table that the project builds, by the name that it has on DuckDB."""
+        names = [
+            f"{dataset.dataset_id.replace(self.dataset, 'chatfuel', 1)}.{table.table_id}"
+            for dataset in self.client.list_datasets(retry=None, timeout=30)
+            if dataset.dataset_id.startswith(self.dataset)
+            for table in self.client.list_tables(dataset.dataset_id, retry=None, timeout=30)
+            if table.table_type == "TABLE"
+        ]
+        outside = ("chatfuel_raw", "chatfuel_utilities")
+        return {name: self.table(name) for name in sorted(names) if name.split(".")[0] not in outside}
