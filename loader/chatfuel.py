@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
@@ -60,6 +60,7 @@ class Patience:
 
     Attributes:
         attempts: Tries of one request or document.
+        first_attempts: Tries while nothing ever answered: then mostly the address or the network is wrong.
         first_wait: Upper bound of the wait after the first failure; it doubles with every further one.
         longest_wait: Where doubling ends. A ``Retry-After`` may ask for more.
         connect_timeout: Time to connect.
@@ -68,6 +69,7 @@ class Patience:
     """
 
     attempts: int = 6
+    first_attempts: int = 3
     first_wait: float = 2.0
     longest_wait: float = 120.0
     connect_timeout: float = 10.0
@@ -97,7 +99,7 @@ class _Bearer(AuthBase):
 class Chatfuel:
     """Chatfuel, for the length of one pull."""
 
-    def __init__(self, base_url: str, token: str, patience: Patience | None = None) -> None:
+    def __init__(self, base_url: str, token: str, patience: Patience) -> None:
         """Prepare; nothing is sent.
 
         Args:
@@ -106,8 +108,9 @@ class Chatfuel:
             patience: Timeouts and retries.
         """
         self._base_url = base_url
-        self._patience = patience or Patience()
-        self._deadline = monotonic() + self._patience.deadline
+        self._patience = patience
+        self._deadline = monotonic() + patience.deadline
+        self._reached = False
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
 
@@ -227,6 +230,7 @@ class Chatfuel:
             response = self._session.request(method, url, timeout=timeout, stream=True, **arguments)
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
+        self._reached = True
         status = response.status_code
         if status < 300:
             return response
@@ -266,20 +270,19 @@ class Chatfuel:
         def wait(state: RetryCallState) -> float:
             return max(backoff(state), state.outcome.exception().retry_after)
 
-        def too_late(state: RetryCallState) -> bool:
-            return state.upcoming_sleep >= self._time_left()
+        def give_up(state: RetryCallState) -> bool:
+            attempts = patience.attempts if self._reached else patience.first_attempts
+            return state.attempt_number >= attempts or state.upcoming_sleep >= self._time_left()
 
         def report(state: RetryCallState) -> None:
-            message = state.outcome.exception().message
-            number, seconds = state.attempt_number, state.upcoming_sleep
-            log.warning(
-                "%s Attempt %d of %d; the next in %.0f s.", message, number, patience.attempts, seconds
-            )
+            if self._reached:
+                message, seconds = state.outcome.exception().message, state.upcoming_sleep
+                log.warning("%s Attempt %d; the next in %.0f s.", message, state.attempt_number, seconds)
 
         retrying = Retrying(
             retry=retry_if_exception_type(_TransientError),
             wait=wait,
-            stop=stop_after_attempt(patience.attempts) | too_late,
+            stop=give_up,
             before_sleep=report,
             reraise=True,
         )
@@ -303,7 +306,10 @@ class Chatfuel:
         else:
             reason = "no connection"
         host = urlsplit(self._base_url).netloc
-        return _TransientError(f"Cannot reach Chatfuel at {host} for {what}: {reason}. Check the network.")
+        return _TransientError(
+            f"Cannot reach Chatfuel at {host} for {what}: {reason}."
+            " Check CHATFUEL_BASE_URL and the network, then try again."
+        )
 
 
 def _parse(what: str, body: bytes) -> Any:

@@ -17,13 +17,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from loader import __version__
-from loader.chatfuel import Chatfuel
+from loader.chatfuel import Chatfuel, Patience
 from loader.errors import ConfigurationError, LoaderError
 from loader.landing import Pull, PullFolder, Report, landed_pulls
 from loader.logs import log_to_stderr
 from loader.pull import fetch, is_committed, load
 from loader.settings import read_settings
 from loader.warehouse import TARGETS, Converted, Warehouse, open_warehouse
+
+PATIENCE = Patience()
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +97,7 @@ def check(target: str) -> None:
     warehouse = open_warehouse(target, settings)
 
     def check_bot(bot_id: str) -> None:
-        with closing(Chatfuel(settings.base_url, settings.token)) as client:
+        with closing(Chatfuel(settings.base_url, settings.token, PATIENCE)) as client:
             attributes = client.attributes(bot_id).content
         click.echo(f"ok  bot {bot_id}: {len(attributes)} attributes")
 
@@ -133,7 +135,7 @@ def pull(target: str, min_users_ratio: float, as_of: datetime) -> None:
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
             else:
-                with closing(Chatfuel(settings.base_url, token)) as client:
+                with closing(Chatfuel(settings.base_url, token, PATIENCE)) as client:
                     fetch(client, folder, warehouse.recorded_broadcasts(bot_id), report)
             converted = load(warehouse, folder, min_users_ratio, report)
         _print_loaded(folder, converted)

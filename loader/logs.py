@@ -11,7 +11,8 @@ _hidden: set[str] = set()
 
 def hide(secret: str) -> None:
     """Make sure that a secret (a token, the address of a download) never shows in a log or a message."""
-    if secret:
+    # What is shorter is no secret, and would tear words apart.
+    if len(secret) >= 8:
         _hidden.add(secret)
 
 

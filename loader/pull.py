@@ -39,9 +39,8 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
         report: Is told which file is under way.
     """
     bot_id = folder.pull.bot_id
-    folder.begin()
-
     body, catalogue = client.attributes(bot_id)
+    folder.begin()
     folder.write("attributes.json.gz", "attributes", body, report)
 
     def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
