@@ -1,8 +1,10 @@
+{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key='recipient_key',
+        partition_by=chatfuel.partition_by_day('sent_at'),
+        cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('known_at') }}",
     )

@@ -120,7 +120,7 @@ class Oracle:
                 table = prepared.execute().content.table_data
         except Exception as error:
             raise RejectedError(f"{node}: {error}\n{query}") from error
-        return [json.loads(row.cell[0].string_value) for row in table.row]
+        return [json.loads(row.cell[0].string_value) for row in table.row] if table else []
 
     @cached_property
     def _analyzer(self) -> Analyzer:

@@ -1,0 +1,204 @@
+"""What dbt sends to BigQuery, in a first and in an incremental build, judged by Google's GoogleSQL implementation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+
+from tests.emulator.scenario import DAYS, load_days
+from tests.emulator.warehouse import GCP_PROJECT, EmulatedProject
+from tests.googlesql.oracle import Oracle, RejectedError
+from tests.pipeline.bots import RAW_SCHEMA
+from tests.pipeline.project import Project
+
+pytestmark = pytest.mark.googlesql
+
+DATASET = "googlesql"
+ALIASES = {"INTEGER": "INT64", "BIGINT": "INT64", "BOOLEAN": "BOOL", "VARCHAR": "STRING", "DOUBLE": "FLOAT64"}
+
+# What the evaluator is not asked, each with the reason.
+NOT_EVALUATED = {
+    "snap_chatfuel__broadcast_audiences": "a snapshot is several statements; tests/emulator runs them",
+    "snap_chatfuel__segments": "a snapshot is several statements; tests/emulator runs them",
+    "snap_chatfuel__users": "a snapshot is several statements; tests/emulator runs them",
+}
+
+
+@dataclass
+class Build:
+    """One build on both warehouses.
+
+    Attributes:
+        sent: what dbt sent to BigQuery, as pairs of node and statement.
+        results: dbt's results on BigQuery, by name of the node; each holds the compiled code.
+        rows: what DuckDB holds after the build, by name of the relation there; views too.
+    """
+
+    sent: list[tuple[str, str]]
+    results: dict[str, dict]
+    rows: dict[str, list[dict]]
+
+
+@dataclass
+class Builds:
+    """A first build of one day, an incremental one of the next three, and what dbt knows of the project."""
+
+    first: Build
+    incremental: Build
+    nodes: dict[str, dict]
+    oracle: Oracle
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory, emulator):
+    folder = tmp_path_factory.mktemp("googlesql")
+    on_duckdb = Project(folder / "warehouse.duckdb", folder / "target_duckdb")
+    on_bigquery = EmulatedProject(on_duckdb.path, folder / "target_bigquery", emulator, DATASET)
+
+    def build(*days):
+        load_days(on_duckdb, *days)
+        on_duckdb.build()
+        on_bigquery.load()
+        on_bigquery.build()
+        results = json.loads((on_bigquery.target_path / "run_results.json").read_text())["results"]
+        by_name = {result["unique_id"].split(".")[2]: result for result in results}
+        return Build(list(on_bigquery.sent), by_name, relations(on_duckdb))
+
+    first, incremental = build(DAYS[0]), build(*DAYS[1:])
+    manifest = json.loads((on_bigquery.target_path / "manifest.json").read_text())
+    nodes = {node["name"]: node for node in manifest["nodes"].values()}
+    oracle = Oracle()
+    for table, spec in RAW_SCHEMA["tables"].items():
+        columns = RAW_SCHEMA["pull_columns"] + spec["columns"]
+        oracle.define(f"{GCP_PROJECT}.{DATASET}_raw.{table}", {c["name"]: c["type"] for c in columns})
+    for node in nodes.values():
+        if node["resource_type"] == "seed":
+            # dbt loads seeds through the API: there is no statement to learn their columns from
+            table = on_bigquery.client.get_table(f"{node['schema']}.{node['alias']}", retry=None, timeout=30)
+            columns = {field.name: ALIASES.get(field.field_type, field.field_type) for field in table.schema}
+            oracle.define(on_bigquery_name(node), columns)
+    return Builds(first, incremental, nodes, oracle)
+
+
+def relations(project):
+    with project.connect() as connection:
+        names = connection.execute(
+            "select schema_name || '.' || name from (select schema_name, table_name as name from duckdb_tables() "
+            "union all select schema_name, view_name from duckdb_views()) where schema_name like 'chatfuel%'"
+        ).fetchall()
+        rows = {}
+        for (name,) in names:
+            cursor = connection.execute(f"select * from {name}")
+            columns = [column[0] for column in cursor.description]
+            rows[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return rows
+
+
+def on_bigquery_name(node):
+    return f"{node['database']}.{node['schema']}.{node['alias']}"
+
+
+def on_duckdb_name(node):
+    return f"{node['schema'].replace(DATASET, 'chatfuel', 1)}.{node['alias']}"
+
+
+@pytest.fixture(scope="module")
+def analysed(builds):
+    """What the analyser refused."""
+    rejected = []
+    for node, statement in dict.fromkeys(builds.first.sent + builds.incremental.sent):
+        try:
+            builds.oracle.analyse(node, statement)
+        except RejectedError as error:
+            rejected.append(str(error))
+    return rejected
+
+
+def test_bigquery_would_accept_every_statement(analysed):
+    assert analysed == []
+
+
+def test_every_model_snapshot_and_data_test_was_sent(builds, analysed):
+    sent = {node for node, _ in builds.first.sent} & {node for node, _ in builds.incremental.sent}
+    kinds = ("model", "snapshot", "test")
+    assert {node["unique_id"] for node in builds.nodes.values() if node["resource_type"] in kinds} <= sent
+
+
+def test_columns_have_the_types_that_the_documentation_names(builds, analysed):
+    wrong = []
+    for name, node in builds.nodes.items():
+        documented = {
+            column["name"]: column["data_type"].upper()
+            for column in node.get("columns", {}).values()
+            if column["data_type"]
+        }
+        if documented and node["resource_type"] in ("model", "snapshot", "seed"):
+            types = builds.oracle.tables[on_bigquery_name(node)]
+            wrong += [
+                f"{name}.{column}: documented as {kind}, is {types.get(column)}"
+                for column, kind in documented.items()
+                if types.get(column) != ALIASES.get(kind, kind)
+            ]
+    assert wrong == []
+
+
+def test_google_s_own_evaluator_gives_the_rows_of_duckdb(builds, analysed):
+    different = []
+    evaluated = set()
+    for name, node in builds.nodes.items():
+        if node["resource_type"] not in ("model", "snapshot") or name in NOT_EVALUATED:
+            continue
+        evaluated.add(name)
+        before, after = builds.first.rows, builds.incremental.rows
+        expected = before[on_duckdb_name(node)]
+        derived = evaluate(builds, node, builds.first, before)
+        if comparable(derived) != comparable(expected):
+            different.append(f"{name}, first build: {difference(derived, expected)}")
+        # an incremental model reads itself as it stood before
+        inputs = {**after, on_duckdb_name(node): before[on_duckdb_name(node)]}
+        derived = evaluate(builds, node, builds.incremental, inputs)
+        if node["config"]["materialized"] == "incremental":
+            derived = merged(before[on_duckdb_name(node)], derived, node["config"]["unique_key"])
+        expected = after[on_duckdb_name(node)]
+        if comparable(derived) != comparable(expected):
+            different.append(f"{name}, incremental build: {difference(derived, expected)}")
+    assert different == []
+    assert not evaluated & NOT_EVALUATED.keys()
+
+
+def evaluate(builds, node, build, rows):
+    names = {on_duckdb_name(known): on_bigquery_name(known) for known in builds.nodes.values() if "alias" in known}
+    names |= {f"chatfuel_raw.{table}": f"{GCP_PROJECT}.{DATASET}_raw.{table}" for table in RAW_SCHEMA["tables"]}
+    contents = {names[name]: rows[name] for name in rows if name in names}
+    return builds.oracle.evaluate(node["unique_id"], build.results[node["name"]]["compiled_code"], contents)
+
+
+def merged(rows, changes, unique_key):
+    if not unique_key:
+        return rows + changes
+    keys = [unique_key] if isinstance(unique_key, str) else unique_key
+    by_key = {tuple(row[key] for key in keys): row for row in rows}
+    return list((by_key | {tuple(row[key] for key in keys): row for row in changes}).values())
+
+
+def comparable(rows):
+    return sorted(repr(sorted((name, plain(value)) for name, value in row.items())) for row in rows)
+
+
+def difference(derived, expected):
+    left, right = comparable(derived), comparable(expected)
+    only_left = [row for row in left if row not in right][:2]
+    only_right = [row for row in right if row not in left][:2]
+    return f"{len(left)} rows, DuckDB {len(right)}; Google only {only_left}; DuckDB only {only_right}"
+
+
+def plain(value):
+    if isinstance(value, datetime):
+        return value.isoformat() + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
