@@ -125,7 +125,9 @@ class Chatfuel:
             ConfigurationError: Chatfuel does not know the bot.
         """
         answer = self._query("AttributesQuery", {"botId": bot_id}, "bot", "variableSuggest")
-        return _check_rows(answer, "AttributesQuery", "name", "type")
+        if not _check_rows(answer, "AttributesQuery", "name", "type").content:
+            raise ContractError("Chatfuel lists no attribute at all. Look at the bot's dashboard.")
+        return answer
 
     def segments(self, bot_id: str) -> Answer:
         """Return the segments: dicts of ``id`` and ``name``."""
@@ -139,15 +141,12 @@ class Chatfuel:
     def scheduled_entries(self, bot_id: str) -> Answer:
         """Return the scheduled entries, dicts."""
         path = f"/api/bots/{bot_id}/scheduled_entries"
-        return _check_rows(
-            self._get(path), path, "id", "block_id", "block_title", "enabled", "broadcast_start_timestamp"
-        )
+        return _check_rows(self._get(path), path, "id")
 
     def broadcast_stats(self, bot_id: str) -> Answer:
         """Return the results of the ten newest broadcasts, dicts, newest first."""
         path = f"/api/bots/{bot_id}/broadcast_stats"
-        answer = self._get(path, {"limit": "10", "from": ""})
-        return _check_rows(answer, path, "block_title", "in_progress", "total_users")
+        return _check_rows(self._get(path, {"limit": "10", "from": ""}), path)
 
     def download_users(
         self, bot_id: str, fields: Sequence[Field], sink: Sink, audience: Mapping[str, Any] | None = None
@@ -303,6 +302,8 @@ class Chatfuel:
             reason = "it was silent for too long"
         elif isinstance(error, requests.exceptions.ChunkedEncodingError):
             reason = "the connection broke off"
+        elif isinstance(error, requests.exceptions.SSLError):
+            reason = "its certificate is not trusted here"
         else:
             reason = "no connection"
         host = urlsplit(self._base_url).netloc
@@ -331,6 +332,8 @@ def _check_rows(answer: Answer, what: str, *keys: str) -> Answer:
     if not isinstance(answer.content, list):
         raise ContractError(f"Chatfuel's answer to {what} is not a list. Its API has changed.")
     for row in answer.content:
+        if not isinstance(row, dict):
+            raise ContractError(f"Chatfuel's answer to {what} is not a list of objects. Its API has changed.")
         for key in keys:
             _dig(row, what, key)
     return answer

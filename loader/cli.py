@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import click
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from loader import __version__
@@ -210,6 +210,9 @@ def _for_each(bot_ids: Sequence[str], run: Callable[[str], None]) -> None:
                 error.message = f"Bot {bot_id}: {error.message}"
             error.show()
             codes.append(error.exit_code)
+        except OSError as error:
+            click.echo(f"Error: {error}. Mend that, or set CHATFUEL_LANDING to another folder.", err=True)
+            codes.append(ConfigurationError.exit_code)
         except Exception:
             log.exception("Bot %s: %s", bot_id, _UNEXPECTED)
             codes.append(LoaderError.exit_code)
@@ -228,7 +231,7 @@ def _is_there(warehouse: Warehouse, folder: PullFolder) -> bool:
 def _progress(bot_id: str) -> Iterator[Report]:
     console = Console(stderr=True)
     columns = (
-        SpinnerColumn(),
+        BarColumn(20),
         TextColumn("{task.description}"),
         TextColumn("{task.fields[size]}"),
         TimeElapsedColumn(),

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
-from loader.errors import ContractError, RefusedError
+from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, PullFolder, Report
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
 from loader.warehouse.duckdb import quoted
@@ -65,9 +65,16 @@ def convert(folder: PullFolder, workdir: Path, report: Report) -> Converted:
     Raises:
         ContractError: A file is not what Chatfuel always sent.
         RefusedError: An export is empty, a file is damaged, or the exports disagree about the users.
+        LoaderError: There is no room, or no memory.
     """
-    with duckdb.connect(config=_SETTINGS | {"temp_directory": str(workdir)}) as connection:
-        return _Conversion(connection, folder, workdir, report).run()
+    try:
+        with duckdb.connect(config=_SETTINGS | {"temp_directory": str(workdir)}) as connection:
+            return _Conversion(connection, folder, workdir, report).run()
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        reason = str(error).splitlines()[0]
+        raise LoaderError(
+            f"{folder.path} cannot be converted: {reason}. Make room and pull again."
+        ) from error
 
 
 class _Conversion:
@@ -219,7 +226,7 @@ class _Conversion:
         types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
         return (
             f"read_json({quoted(path)}, format = 'newline_delimited', columns = {{{types}}},"
-            " maximum_object_size = 100000000, hive_partitioning = false)"
+            " hive_partitioning = false)"
         )
 
     def _write(self, table: str, query: str) -> None:

@@ -146,7 +146,7 @@ class PullFolder:
         }
         partial = self.path / ".manifest.json.partial"
         with _create(partial) as file:
-            file.write(json.dumps(manifest, ensure_ascii=False, indent=1).encode())
+            file.write(json.dumps(manifest, indent=1).encode())
             _sync(file)
         partial.rename(self._manifest)
 

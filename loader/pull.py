@@ -50,10 +50,11 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
     system = [Field(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
 
-    known = {
-        name: Field(name, kind) for name, kind in ((row["name"], row["type"]) for row in catalogue[::-1])
-    }
-    fields = [field for name, field in reversed(known.items()) if name not in (*ALWAYS_SERVED, USER_ID)]
+    kinds: dict[str, str] = {}
+    for row in catalogue:
+        # A name that is listed twice is one attribute.
+        kinds.setdefault(row["name"], row["type"])
+    fields = [Field(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
     # Every export has the user's id. One is made in any case: the id itself may be an attribute.
     step = MOST_FIELDS - 1
     for number, start in enumerate(range(0, len(fields) or 1, step), start=1):
@@ -68,7 +69,7 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
     folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report)
 
     for entry in qualifying(entries.content, stats.content, folder.pull.pulled_at):
-        broadcast_id, block_id = str(entry["id"]), str(entry["block_id"])
+        broadcast_id, block_id = str(entry["id"]), str(entry.get("block_id"))
         if broadcast_id in recorded:
             continue
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
@@ -96,15 +97,16 @@ def qualifying(
     """
     final = {}
     for result in stats:
-        is_final = result["in_progress"] is False and result["total_users"] > 0
-        final.setdefault(result["block_title"], is_final)
+        is_final = result.get("in_progress") is False and bool(result.get("total_users"))
+        final.setdefault(result.get("block_title"), is_final)
     first, last = (pulled_at - _ASK_BEFORE).timestamp(), (pulled_at - _ASK_AFTER).timestamp()
     return [
         entry
         for entry in entries
-        if entry["enabled"]
-        and first <= entry["broadcast_start_timestamp"] <= last
-        and final.get(entry["block_title"], False)
+        # An entry that repeats has no moment.
+        if entry.get("enabled") is True
+        and first <= (entry.get("broadcast_start_timestamp") or 0) <= last
+        and final.get(entry.get("block_title"), False)
     ]
 
 

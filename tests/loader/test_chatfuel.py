@@ -1,0 +1,323 @@
+"""The client against the sandbox, and against a sandbox that misbehaves."""
+
+import gzip
+import io
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from loader.chatfuel import Chatfuel, Field, Patience
+from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
+from sandbox.server import Response, json_response
+from tests.loader.conftest import NOW_AND_QUICKLY
+
+USER_ID = [Field("chatfuel user id", "system")]
+HTML = Response(200, b"<!DOCTYPE html><title>Log in</title>", "text/html; charset=utf-8")
+
+
+class Buffer:
+    """A sink that keeps what every attempt wrote."""
+
+    def __init__(self) -> None:
+        self.attempts = []
+
+    @contextmanager
+    def __call__(self):
+        file = io.BytesIO()
+        yield file
+        self.attempts.append(file.getvalue())
+
+
+@pytest.fixture
+def client(sandbox):
+    chatfuel = Chatfuel(sandbox.url, sandbox.token, NOW_AND_QUICKLY)
+    yield chatfuel
+    chatfuel.close()
+
+
+def is_download(request) -> bool:
+    return request.path[0] == "export"
+
+
+def is_graphql(request) -> bool:
+    return request.path[0] == "graphql"
+
+
+def first_times(count, chosen, change):
+    """Return a tamper that changes the first answers to the chosen requests."""
+    left = [count]
+
+    def tampered(request, response):
+        if chosen(request) and left[0]:
+            left[0] -= 1
+            return change(response)
+        return response
+
+    return tampered
+
+
+def broken_off(response: Response) -> Response:
+    def body():
+        yield b"".join(response.body)[:100]
+        raise ConnectionError
+
+    return replace(response, body=body())
+
+
+class Truncated(bytes):
+    """Bytes that claim to be more than they are: the sandbox takes Content-Length from them."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1000
+
+
+def too_short(response: Response) -> Response:
+    return replace(response, body=Truncated(b"".join(response.body)), headers={"Connection": "close"})
+
+
+def test_every_operation_carries_its_name_and_the_token(client, tamper, sandbox):
+    requests = tamper(lambda request, response: response)
+    client.attributes("botA")
+    client.segments("botA")
+    client.block("botA", "none")
+    client.download_users("botA", USER_ID, Buffer())
+    client.download_broadcasts("botA", Buffer())
+    names = [request.query["opName"] for request in requests if is_graphql(request)]
+    assert names == [
+        "AttributesQuery", "segments", "BlockQuery", "GenerateUsersDocument", "GenerateBroadcastDocument",
+    ]  # fmt: skip
+    assert [json.loads(r.body)["operationName"] for r in requests if is_graphql(r)] == names
+    assert {request.authorization for request in requests} == {f"Bearer {sandbox.token}"}
+
+
+def test_the_token_is_not_replaced_by_one_of_a_netrc_file(client, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("default login someone password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert client.attributes("botA").content
+
+
+def test_a_wrong_token_is_final(sandbox, tamper):
+    requests = tamper(lambda request, response: response)
+    with pytest.raises(AuthenticationError, match="CHATFUEL_TOKEN"):
+        Chatfuel(sandbox.url, "a-wrong-token", NOW_AND_QUICKLY).attributes("botA")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "ask"),
+    [
+        ("export", lambda client: client.download_users("botA", USER_ID, Buffer())),
+        ("graphql", lambda client: client.segments("botA")),
+        ("api", lambda client: client.scheduled_entries("botA")),
+    ],
+)
+def test_a_login_page_with_200_is_an_expired_token(client, tamper, place, ask):
+    tamper(lambda request, response: HTML if request.path[0] == place else response)
+    with pytest.raises(AuthenticationError, match="token has expired"):
+        ask(client)
+
+
+def test_a_login_page_that_claims_to_be_csv_is_found_by_its_first_byte(client, tamper):
+    page = Response(200, b"\n <html>log in</html>", "text/csv")
+    tamper(lambda request, response: page if is_download(request) else response)
+    with pytest.raises(AuthenticationError, match="token has expired"):
+        client.download_users("botA", USER_ID, Buffer())
+
+
+def test_an_unknown_bot_is_a_matter_of_configuration(client):
+    with pytest.raises(ConfigurationError, match="CHATFUEL_BOT_ID"):
+        client.attributes("nobody")
+
+
+@pytest.mark.parametrize("data", [None, {"bot": {"segments": [{"id": "1", "name": "half"}]}}])
+def test_graphql_errors_are_fatal_beside_data_too(client, tamper, data):
+    error = {"errors": [{"message": "Something broke", "path": ["bot", "segments", 1, "name"]}], "data": data}
+    requests = tamper(lambda request, response: json_response(200, error))
+    with pytest.raises(ContractError, match="segments with an error: Something broke"):
+        client.segments("botA")
+    assert len(requests) == 1
+
+
+def test_a_graphql_error_may_say_that_the_token_is_wrong(client, tamper):
+    error = {"errors": [{"message": "No", "extensions": {"code": "UNAUTHENTICATED"}}], "data": None}
+    tamper(lambda request, response: json_response(200, error))
+    with pytest.raises(AuthenticationError):
+        client.segments("botA")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_response(200, {"data": {"bot": None}}),
+        json_response(200, {"data": {"bot": {"segments": None}}}),
+        json_response(200, {"data": {"bot": {"segments": [{"id": "1"}]}}}),
+        json_response(200, {"data": {"bot": {"segments": ["x"]}}}),
+        json_response(200, []),
+        json_response(400, {"errors": [{"message": "bad"}]}),
+        json_response(404, {}),
+        Response(200, b'{"data": '),
+        Response(200, b""),
+    ],
+    ids=["no bot", "no list", "no name", "no object", "no data", "400", "404", "cut JSON", "nothing"],
+)
+def test_an_answer_of_another_shape_is_final(client, tamper, answer):
+    requests = tamper(lambda request, response: answer)
+    with pytest.raises(ContractError, match="segments"):
+        client.segments("botA")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_busy_server_is_asked_again(client, tamper, status):
+    requests = tamper(first_times(2, is_graphql, lambda _: Response(status, b"busy", "text/plain")))
+    assert client.segments("botA").content
+    assert len(requests) == 3
+
+
+def test_a_server_that_stays_busy_is_given_up(client, tamper):
+    requests = tamper(lambda request, response: Response(503, b"busy"))
+    with pytest.raises(SourceUnavailableError, match="503 to segments"):
+        client.segments("botA")
+    assert len(requests) == NOW_AND_QUICKLY.attempts
+
+
+@pytest.mark.parametrize(
+    "retry_after",
+    ["30", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)],
+    ids=["seconds", "date"],
+)
+def test_retry_after_is_waited_for_so_a_wait_beyond_the_deadline_gives_up_at_once(
+    sandbox, tamper, retry_after
+):
+    busy = Response(429, b"slow down", headers={"Retry-After": retry_after})
+    requests = tamper(lambda request, response: busy)
+    with pytest.raises(SourceUnavailableError, match="429"):
+        Chatfuel(sandbox.url, sandbox.token, Patience(deadline=20)).segments("botA")
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize("retry_after", ["0", "soon", "Mon, 03 Jun 2024 07:30:00 GMT"])
+def test_a_retry_after_that_is_over_or_unreadable_does_not_delay(client, tamper, retry_after):
+    tamper(first_times(1, is_graphql, lambda _: Response(429, b"", headers={"Retry-After": retry_after})))
+    assert client.segments("botA").content
+
+
+@pytest.mark.parametrize(
+    "change", [broken_off, too_short, lambda _: Response(404, b"{}"), lambda _: Response(410, b"")]
+)
+def test_a_download_that_breaks_or_expired_is_generated_anew(client, tamper, change):
+    requests = tamper(first_times(1, is_download, change))
+    sink = Buffer()
+    client.download_users("botA", USER_ID, sink)
+    downloads = [request.path for request in requests if is_download(request)]
+    assert len(downloads) == len(set(downloads)) == 2
+    header, *rows = sink.attempts[-1].splitlines()
+    assert header == b"last seen,page id,chatfuel user id"
+    assert len(rows) > 100
+
+
+def test_an_attempt_that_broke_leaves_nothing_in_the_sink(client, tamper):
+    tamper(first_times(1, is_download, broken_off))
+    sink = Buffer()
+    client.download_users("botA", USER_ID, sink)
+    assert len(sink.attempts) == 1
+
+
+def test_a_silent_server_is_given_up(sandbox, tamper):
+    silence = threading.Event()
+
+    def stall(request, response):
+        silence.wait(10)
+        return response
+
+    requests = tamper(stall)
+    patience = replace(NOW_AND_QUICKLY, read_timeout=0.05)
+    with pytest.raises(SourceUnavailableError, match="silent for too long"):
+        Chatfuel(sandbox.url, sandbox.token, patience).segments("botA")
+    silence.set()
+    assert len(requests) == NOW_AND_QUICKLY.first_attempts
+
+
+def test_a_download_that_trickles_ends_at_the_deadline(sandbox, tamper):
+    def trickle():
+        while True:
+            threading.Event().wait(0.01)
+            yield b"last seen\n" * 40_000
+
+    tamper(lambda request, response: replace(response, body=trickle()) if is_download(request) else response)
+    patience = replace(NOW_AND_QUICKLY, deadline=0.5)
+    with pytest.raises(SourceUnavailableError, match="did not end within"):
+        Chatfuel(sandbox.url, sandbox.token, patience).download_users("botA", USER_ID, Buffer())
+
+
+def test_a_host_that_nobody_answers_at_is_given_up_soon():
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        url = f"http://127.0.0.1:{server.server_port}"
+    with pytest.raises(SourceUnavailableError, match="CHATFUEL_BASE_URL"):
+        Chatfuel(url, "sandbox-token", NOW_AND_QUICKLY).segments("botA")
+
+
+@contextmanager
+def elsewhere():
+    """Run a server at another port, which counts as another host, that keeps the headers it got."""
+    headers = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            headers.append(dict(self.headers))
+            self.send_response(200)
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            self.wfile.write(b"a,b")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/file.csv", headers
+        server.shutdown()
+
+
+def test_a_redirect_to_another_host_is_followed_without_the_token(client, tamper):
+    with elsewhere() as (url, headers):
+        tamper(
+            lambda request, response: (
+                Response(302, b"", headers={"Location": url}) if is_download(request) else response
+            )
+        )
+        sink = Buffer()
+        client.download_users("botA", USER_ID, sink)
+    assert sink.attempts == [b"a,b"]
+    assert len(headers) == 1
+    assert "Authorization" not in headers[0]
+
+
+def test_a_download_address_at_another_host_is_not_followed(client, tamper):
+    with elsewhere() as (url, headers):
+        document = {"generatedId": "1", "downloadUrl": url}
+        tamper(
+            lambda request, response: json_response(200, {"data": {"generateUsersExportDocument": document}})
+        )
+        with pytest.raises(ContractError, match="another host"):
+            client.download_users("botA", USER_ID, Buffer())
+    assert headers == []
+
+
+def test_a_compressed_answer_is_read_as_what_it_holds(client, tamper):
+    def compress(request, response):
+        if not is_download(request):
+            return response
+        body = gzip.compress(b"".join(response.body))
+        return replace(response, body=body, headers={"Content-Encoding": "gzip"})
+
+    tamper(compress)
+    sink = Buffer()
+    client.download_users("botA", USER_ID, sink)
+    assert sink.attempts[0].startswith(b"last seen,page id")

@@ -1,0 +1,125 @@
+"""The loader as a process: what a person or a scheduler sees of it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from loader import __version__
+from tests.loader.conftest import AS_OF
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments, **options):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "loader", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def run(*arguments, **options):
+    with start(*arguments, **options) as process:
+        out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("verb", ["check", "pull"])
+@pytest.mark.parametrize(
+    ("name", "value", "code", "says"),
+    [
+        ("CHATFUEL_TOKEN", "a-wrong-token", 3, "token"),
+        ("CHATFUEL_TOKEN", "", 2, "CHATFUEL_TOKEN"),
+        ("CHATFUEL_BOT_ID", "", 2, "CHATFUEL_BOT_ID"),
+        ("CHATFUEL_BOT_ID", "nobody", 2, "CHATFUEL_BOT_ID"),
+        ("CHATFUEL_BASE_URL", f"http://127.0.0.1:{unused_port()}", 4, "CHATFUEL_BASE_URL"),
+    ],
+    ids=["wrong token", "no token", "no bot", "unknown bot", "unreachable host"],
+)
+def test_what_is_wrong_is_one_line_and_an_exit_code_and_nothing_is_written(
+    environment, tmp_path, monkeypatch, verb, name, value, code, says
+):
+    monkeypatch.setenv(name, value)
+    returned, out, err = run(verb)
+    assert (returned, out) == (code, "")
+    assert err.startswith("Error: ")
+    assert err.count("\n") == 1
+    assert says in err
+    assert "a-wrong-token" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_are_on_standard_output_and_nothing_else(environment):
+    returned, out, err = run("pull", "--as-of", AS_OF)
+    assert (returned, err) == (0, "")
+    assert "user_attributes" in out
+    returned, out, err = run("pulls")
+    assert (returned, err) == (0, "")
+
+
+def test_whatever_is_written_only_the_owner_can_read(environment, tmp_path):
+    run("pull", "--as-of", AS_OF)
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
+    assert tmp_path / "warehouse.duckdb" in paths
+
+
+@pytest.mark.parametrize("target", ["prod", "emulator"])
+def test_only_dev_works_yet(environment, target):
+    returned, _, err = run("pull", "--target", target)
+    assert returned == 2
+    assert "Only --target dev" in err
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2024-06-26T07:30:00", "2024-06-26"])
+def test_a_moment_needs_a_time_zone(environment, moment):
+    returned, _, err = run("pull", "--as-of", moment)
+    assert returned == 2
+    assert moment in err
+
+
+def test_help_lists_verbs_and_exit_codes(environment):
+    returned, out, _ = run("--help")
+    assert returned == 0
+    for verb in ("check", "pull", "pulls", "reload"):
+        assert re.search(rf"^  {verb} ", out, re.MULTILINE)
+    for code in (0, 2, 3, 4, 5, 6, 7, 130):
+        assert re.search(rf"^ +{code} ", out, re.MULTILINE)
+
+
+def test_the_version_is_told(environment):
+    assert __version__ in run("--version")[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_pull_and_nothing_is_committed(environment, tmp_path, tamper, number, code):
+    asked, over = threading.Event(), threading.Event()
+
+    def stall(request, response):
+        if request.path[0] == "export":
+            asked.set()
+            over.wait(30)
+        return response
+
+    tamper(stall)
+    with start("pull", "--as-of", AS_OF) as process:
+        assert asked.wait(30)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    over.set()
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert not (tmp_path / "warehouse.duckdb").exists()

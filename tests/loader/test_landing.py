@@ -1,0 +1,129 @@
+"""The landing zone."""
+
+import gzip
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from loader.landing import Pull, PullFolder, landed_pulls
+from tests.loader.landed import MOMENT, chunk_csv, land, users_csv
+
+
+def silent(what, size):
+    pass
+
+
+def break_off(folder, body):
+    with folder.writer("x.csv.gz", "users", silent) as file:
+        file.write(body)
+        raise OSError("broken")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = PullFolder(tmp_path / "landing", Pull("bot", MOMENT))
+    folder.begin()
+    return folder
+
+
+def mode(path):
+    return path.stat().st_mode & 0o777
+
+
+def test_a_pull_is_named_after_its_moment():
+    pull = Pull("bot", datetime(2024, 6, 26, 7, 30, tzinfo=UTC))
+    assert (pull.pull_id, str(pull.pull_date)) == ("20240626T073000Z", "2024-06-26")
+
+
+def test_where_a_pull_lands(folder, tmp_path):
+    assert folder.path == tmp_path / "landing" / "bot" / "pull_date=2024-06-03" / "20240603T073000Z"
+
+
+def test_a_response_is_kept_byte_for_byte(folder):
+    body = b"\xef\xbb\xbf\x00\xffwhatever\r\n" * 1000
+    folder.write("x.csv.gz", "users", body, silent)
+    assert gzip.decompress((folder.path / "x.csv.gz").read_bytes()) == body
+
+
+def test_the_same_response_lands_as_the_same_bytes(folder, tmp_path):
+    other = PullFolder(tmp_path / "other", Pull("bot", MOMENT))
+    other.begin()
+    for place in (folder, other):
+        place.write("x.json.gz", "segments", b"{}", silent)
+    assert (folder.path / "x.json.gz").read_bytes() == (other.path / "x.json.gz").read_bytes()
+
+
+def test_a_file_appears_when_it_is_whole(folder):
+    path = folder.path / "x.csv.gz"
+    with folder.writer("x.csv.gz", "users", silent) as file:
+        file.write(b"abc")
+        assert not path.exists()
+    assert path.exists()
+
+
+def test_a_file_that_broke_off_never_appears_and_is_not_in_the_manifest(folder):
+    with pytest.raises(OSError, match="broken"):
+        break_off(folder, b"abc")
+    folder.commit("api", "test")
+    assert not (folder.path / "x.csv.gz").exists()
+    assert folder.read_manifest()[0] == []
+
+
+def test_an_attempt_after_one_that_broke_off_is_the_file(folder):
+    with pytest.raises(OSError, match="broken"):
+        break_off(folder, b"a long beginning of something")
+    folder.write("x.csv.gz", "users", b"ok", silent)
+    assert gzip.decompress((folder.path / "x.csv.gz").read_bytes()) == b"ok"
+
+
+def test_the_manifest_makes_a_pull_complete(folder, tmp_path):
+    folder.write("x.json.gz", "segments", b"{}", silent)
+    assert not folder.is_complete
+    assert list(landed_pulls(tmp_path / "landing")) == []
+    folder.commit("api", "test")
+    assert folder.is_complete
+    assert [found.path for found in landed_pulls(tmp_path / "landing")] == [folder.path]
+
+
+def test_the_manifest_says_what_is_there(folder):
+    folder.write("u.csv.gz", "users", b"abc", silent, fields=("chatfuel user id", "status"))
+    folder.write("b.json.gz", "block_filters", b"{}", silent, broadcast_id="e", block_id="b")
+    folder.commit("api", "1.2.3")
+    manifest = json.loads((folder.path / "manifest.json").read_text())
+    users, block = manifest.pop("files")
+    raw = (folder.path / "u.csv.gz").read_bytes()
+    assert manifest == {
+        "format": 1, "bot_id": "bot", "pull_id": "20240603T073000Z", "pulled_at": "2024-06-03T07:30:00+00:00",
+        "source": "api", "loader_version": "1.2.3",
+    }  # fmt: skip
+    assert users == {
+        "name": "u.csv.gz", "table": "users", "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest(),
+        "fields": ["chatfuel user id", "status"],
+    }  # fmt: skip
+    assert (block["broadcast_id"], block["block_id"]) == ("e", "b")
+
+
+def test_beginning_again_removes_what_was_there(folder):
+    folder.write("x.json.gz", "segments", b"{}", silent)
+    folder.commit("api", "test")
+    folder.begin()
+    assert list(folder.path.iterdir()) == []
+    assert not folder.is_complete
+
+
+def test_only_the_owner_can_read_the_landing_zone(tmp_path):
+    folder = land(tmp_path / "landing", users=users_csv(["1"]), chunks=[chunk_csv([], [["1"]])], names=[[]])
+    folder.refuse("too few")
+    assert {mode(path) for path in folder.path.iterdir()} == {0o600}
+    made = [folder.path, *folder.path.parents]
+    assert {mode(path) for path in made[: made.index(tmp_path)]} == {0o700}
+
+
+def test_progress_counts_the_bytes_written(folder):
+    reports = []
+    with folder.writer("x.csv.gz", "users", lambda what, size: reports.append((what, size))) as file:
+        file.write(b"abc")
+        file.write(b"de")
+    assert reports == [("x.csv.gz", 0), ("x.csv.gz", 3), ("x.csv.gz", 5)]

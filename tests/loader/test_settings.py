@@ -1,0 +1,93 @@
+"""Settings from the environment and from .env."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from loader.errors import ConfigurationError
+from loader.settings import read_settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(tmp_path, monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("CHATFUEL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_defaults():
+    settings = read_settings()
+    assert settings.base_url == "https://dashboard.chatfuel.com"
+    assert settings.landing == Path("data/landing")
+    assert settings.duckdb_path == Path("data/chatfuel.duckdb")
+
+
+def test_a_file_env_is_read_and_the_environment_wins(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("CHATFUEL_TOKEN=from-the-file\nCHATFUEL_BOT_ID=file\n")
+    monkeypatch.setenv("CHATFUEL_BOT_ID", "environment")
+    settings = read_settings()
+    assert (settings.token, settings.bot_ids) == ("from-the-file", ("environment",))
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("CHATFUEL_LANDING=\n")
+    monkeypatch.setenv("CHATFUEL_BASE_URL", "")
+    settings = read_settings()
+    assert (settings.landing, settings.base_url) == (Path("data/landing"), "https://dashboard.chatfuel.com")
+
+
+def test_the_token_may_be_in_a_file(tmp_path, monkeypatch):
+    (tmp_path / "secret").write_text("the-token\n")
+    monkeypatch.setenv("CHATFUEL_TOKEN_FILE", str(tmp_path / "secret"))
+    assert read_settings().token == "the-token"
+
+
+def test_a_token_file_that_cannot_be_read_is_named(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_TOKEN_FILE", "nowhere")
+    with pytest.raises(ConfigurationError, match=r"CHATFUEL_TOKEN_FILE.*nowhere"):
+        read_settings()
+
+
+def test_a_token_may_be_pasted_with_its_scheme(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_TOKEN", "Bearer the-token")
+    assert read_settings().token == "the-token"
+
+
+def test_a_torn_token_is_told_without_showing_it(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_TOKEN", "the-tok en")
+    with pytest.raises(ConfigurationError, match="white space") as caught:
+        read_settings()
+    assert "the-tok" not in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "attribute"), [("CHATFUEL_TOKEN", "token"), ("CHATFUEL_BOT_ID", "bot_ids")])
+def test_what_is_missing_is_named_when_it_is_needed(name, attribute):
+    settings = read_settings()
+    with pytest.raises(ConfigurationError, match=name):
+        getattr(settings, attribute)
+
+
+def test_bots_are_separated_by_commas_each_once(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_BOT_ID", " a1, b2 ,,a1")
+    assert read_settings().bot_ids == ("a1", "b2")
+
+
+@pytest.mark.parametrize("bot_id", ["../a", "a b", "a/b", "."])
+def test_a_bot_id_that_would_leave_the_landing_zone_is_refused(monkeypatch, bot_id):
+    monkeypatch.setenv("CHATFUEL_BOT_ID", bot_id)
+    with pytest.raises(ConfigurationError, match="CHATFUEL_BOT_ID"):
+        read_settings()
+
+
+@pytest.mark.parametrize("url", ["dashboard.chatfuel.com", "ftp://host", "https://"])
+def test_a_base_url_that_is_none_is_refused(monkeypatch, url):
+    monkeypatch.setenv("CHATFUEL_BASE_URL", url)
+    with pytest.raises(ConfigurationError, match="CHATFUEL_BASE_URL"):
+        read_settings()
+
+
+def test_a_slash_at_the_end_of_the_base_url_does_not_matter(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_BASE_URL", "https://example.com/")
+    assert read_settings().base_url == "https://example.com"
