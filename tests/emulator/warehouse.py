@@ -163,24 +163,23 @@ class EmulatedProject(Project):
                         ),
                     ).result(retry=None, timeout=60)
 
-    def query(self, sql: str) -> list[tuple]:
-        """The rows of a query."""
-        rows = self.client.query(sql, retry=None, job_retry=None).result(retry=None, timeout=60)
-        return [tuple(row.values()) for row in rows]
-
-    def table(self, name: str) -> list[tuple]:
-        """All rows of a table, in an order of their own; `name` is what it is called on DuckDB."""
-        dataset, table = name.split(".")
-        return self.query(f"select * from `{dataset.replace('chatfuel', self.dataset, 1)}`.{table}")
-
-    def tables(self) -> dict[str, list[tuple]]:
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
         """All rows of every table that the project builds, by the name that it has on DuckDB."""
-        names = [
-            f"{dataset.dataset_id.replace(self.dataset, 'chatfuel', 1)}.{table.table_id}"
+        tables = {
+            f"{dataset.dataset_id.replace(self.dataset, 'chatfuel', 1)}.{table.table_id}": table.reference
             for dataset in self.client.list_datasets(retry=None, timeout=30)
             if dataset.dataset_id.startswith(self.dataset)
             for table in self.client.list_tables(dataset.dataset_id, retry=None, timeout=30)
             if table.table_type == "TABLE"
-        ]
+        }
         outside = ("chatfuel_raw", "chatfuel_utilities")
-        return {name: self.table(name) for name in sorted(names) if name.split(".")[0] not in outside}
+        return {
+            name: self.query(f"select * from `{table.dataset_id}`.{table.table_id}")
+            for name, table in tables.items()
+            if name.split(".")[0] not in outside
+        }
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        rows = self.client.query(sql, retry=None, job_retry=None).result(retry=None, timeout=60)
+        return [dict(row.items()) for row in rows]
