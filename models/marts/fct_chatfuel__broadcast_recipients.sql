@@ -3,7 +3,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        partition_by=chatfuel.partition_by_day('sent_at'),
+        partition_by=chatfuel.partition_by_day('known_at'),
         cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('known_at') }}",
@@ -71,7 +71,7 @@ first_known as (
 known as (
     select recipient_key from {{ this }}
     {%- if first_date is not none %}
-        where sent_at >= {{ earliest_sent_at(first_date) }}
+        where known_at >= {{ earliest_sent_at(first_date) }}
     {%- endif %}
 ),
 {%- endif %}

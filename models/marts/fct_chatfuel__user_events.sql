@@ -49,7 +49,7 @@ users as (
 recipients as (
     select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
     {%- if first_date is not none %}
-        where sent_at >= {{ earliest_sent_at(first_date) }}
+        where known_at >= {{ earliest_sent_at(first_date) }}
     {%- endif %}
 ),
 

@@ -64,16 +64,16 @@ def builds(tmp_path_factory, emulator):
     on_duckdb = Project(folder / "warehouse.duckdb", folder / "target_duckdb")
     on_bigquery = EmulatedProject(on_duckdb.path, folder / "target_bigquery", emulator, DATASET)
 
-    def build(*days):
+    def build(*days, arguments=("--exclude-resource-type", "test")):
         load_days(on_duckdb, *days)
-        on_duckdb.build()
+        on_duckdb.build("--exclude-resource-type", "test")
         on_bigquery.load()
-        on_bigquery.build()
+        on_bigquery.build(*arguments)
         results = json.loads((on_bigquery.target_path / "run_results.json").read_text())["results"]
         by_name = {result["unique_id"].split(".")[2]: result for result in results}
         return Build(list(on_bigquery.sent), by_name, relations(on_duckdb))
 
-    built = build(DAYS[0]), build(DAYS[1]), build(*DAYS[2:])
+    built = build(DAYS[0]), build(DAYS[1]), build(*DAYS[2:], arguments=())
     manifest = json.loads((on_bigquery.target_path / "manifest.json").read_text())
     nodes = {node["name"]: node for node in manifest["nodes"].values()}
     oracle = Oracle()
@@ -123,7 +123,7 @@ def test_day_by_day_and_in_a_clump_every_table_has_the_rows_of_duckdb(builds):
 @pytest.mark.emulator
 def test_a_second_build_changes_nothing(builds):
     before = builds.on_bigquery.tables()
-    builds.on_bigquery.build()
+    builds.on_bigquery.build("--exclude-resource-type", "test")
     assert builds.on_bigquery.tables() == before
 
 
@@ -145,10 +145,30 @@ def test_bigquery_would_accept_every_statement(analysed):
 
 
 @pytest.mark.googlesql
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        ("date_part('day', date '2024-06-03') = 3", "Function not found: date_part"),
+        ("'1' = 1", "No matching signature for operator ="),
+        ("date '2024-06-03' < timestamp '2024-06-03'", "No matching signature for operator <"),
+        ("exists (select 1 union all select 'a')", "incompatible types"),
+    ],
+)
+def test_what_only_bigquery_refuses_is_told_with_the_name_of_the_model(builds, analysed, mistake, words):
+    query = builds.first.results["stg_chatfuel__segments"]["compiled_code"]
+    with pytest.raises(RejectedError, match=words) as caught:
+        builds.oracle.analyse("model.chatfuel.stg_chatfuel__segments", f"{query} where {mistake}")
+    assert str(caught.value).startswith("model.chatfuel.stg_chatfuel__segments: ")
+
+
+@pytest.mark.googlesql
 def test_every_model_snapshot_and_data_test_was_sent(builds, analysed):
-    sent = {node for node, _ in builds.first.sent} & {node for node, _ in builds.clump.sent}
-    kinds = ("model", "snapshot", "test")
-    assert {node["unique_id"] for node in builds.nodes.values() if node["resource_type"] in kinds} <= sent
+    first, clump = ({node for node, _ in build.sent} for build in (builds.first, builds.clump))
+    for node in builds.nodes.values():
+        if node["resource_type"] in ("model", "snapshot"):
+            assert node["unique_id"] in first & clump
+        if node["resource_type"] == "test":
+            assert node["unique_id"] in clump
 
 
 @pytest.mark.googlesql
