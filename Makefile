@@ -18,7 +18,7 @@ demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
 
