@@ -101,7 +101,7 @@ class EmulatedProject(Project):
     emulator: Emulator
     dataset: str
     target: str = "emulator"
-    sent: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.client = bigquery.Client(
@@ -120,13 +120,15 @@ class EmulatedProject(Project):
         self.sent.clear()
         os.environ["BIGQUERY_EMULATOR_HOST"] = self.emulator.url
         os.environ["CHATFUEL_BIGQUERY_DATASET"] = self.dataset
+        os.environ["CHATFUEL_BIGQUERY_PROJECT"] = GCP_PROJECT
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         try:
             return super().dbt(
                 *arguments, "--target", self.target, variables={**raw_schema, **(variables or {})}
             )
         finally:
-            del os.environ["BIGQUERY_EMULATOR_HOST"], os.environ["CHATFUEL_BIGQUERY_DATASET"]
+            for name in ("BIGQUERY_EMULATOR_HOST", "CHATFUEL_BIGQUERY_DATASET", "CHATFUEL_BIGQUERY_PROJECT"):
+                del os.environ[name]
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:

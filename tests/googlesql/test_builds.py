@@ -8,17 +8,23 @@ reference implementation (marker `googlesql`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+import sqlglot
+import yaml
+from sqlglot import exp
 
 from tests.emulator.scenario import DAYS, load_days
 from tests.emulator.warehouse import GCP_PROJECT, EmulatedProject
 from tests.googlesql.oracle import Oracle, RejectedError
 from tests.pipeline.bots import RAW_SCHEMA
-from tests.pipeline.project import Project
+from tests.pipeline.project import ROOT, BuildError, Project
+
+# on one worker: the builds are the expensive part
+pytestmark = pytest.mark.xdist_group("bigquery")
 
 DATASET = "googlesql"
 ALIASES = {"INTEGER": "INT64", "BIGINT": "INT64", "BOOLEAN": "BOOL", "VARCHAR": "STRING", "DOUBLE": "FLOAT64"}
@@ -28,6 +34,33 @@ NOT_EVALUATED = {
     "snap_chatfuel__broadcast_audiences": "a snapshot is several statements; tests/emulator runs them",
     "snap_chatfuel__segments": "a snapshot is several statements; tests/emulator runs them",
     "snap_chatfuel__users": "a snapshot is several statements; tests/emulator runs them",
+}
+
+# What grows with history, or with pulls, and the column that a daily run has to compare with constants to read a part.
+PARTITIONED = {
+    "stg_chatfuel__users": "pull_date",
+    "stg_chatfuel__user_attributes": "pull_date",
+    "stg_chatfuel__broadcast_recipients": "pull_date",
+    "int_chatfuel__observed_values": "pull_date",
+    "int_chatfuel__attribute_versions": "settled_at",
+    "int_chatfuel__kpi_versions": "settled_at",
+    "int_chatfuel__user_visits": "superseded_at",
+    "int_chatfuel__kpi_events": "observed_at",
+    "fct_chatfuel__user_events": "observed_at",
+    "fct_chatfuel__broadcast_recipients": "known_at",
+}
+
+# Models that read such a table whole all the same, each with the reason.
+READ_WHOLE = {
+    ("dim_chatfuel__users", "fct_chatfuel__user_events"): "counts a user's events of all time",
+    (
+        "fct_chatfuel__broadcasts",
+        "fct_chatfuel__broadcast_recipients",
+    ): "counts the recipients of every broadcast",
+    (
+        "fct_chatfuel__daily_kpi_values",
+        "int_chatfuel__kpi_events",
+    ): "every day anew, from the events that count",
 }
 
 
@@ -255,3 +288,69 @@ def plain(value):
     if isinstance(value, date):
         return value.isoformat()
     return float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
+
+
+@pytest.mark.googlesql
+def test_a_daily_run_reads_the_big_tables_at_constant_partitions(builds):
+    read_whole = set()
+    for name, result in builds.clump.results.items():
+        node = builds.nodes[name]
+        if node["resource_type"] != "model" or node["config"]["materialized"] == "view":
+            continue
+        for table in sqlglot.parse_one(result["compiled_code"], read="bigquery").find_all(exp.Table):
+            if table.name in PARTITIONED and not reads_part(table, PARTITIONED[table.name]):
+                read_whole.add((name, table.name))
+    assert read_whole == READ_WHOLE.keys()
+
+
+def reads_part(table, column):
+    """Whether the select that reads a table compares its partition column with constants alone, or with null."""
+    where = table.parent_select.args.get("where")
+    conditions = (
+        where.this.flatten() if where and isinstance(where.this, exp.And) else [where.this] if where else []
+    )
+    for condition in conditions:
+        columns = {found.name for found in condition.find_all(exp.Column)}
+        if columns == {column} and not condition.find(exp.Subquery, exp.Select):
+            return True
+    return False
+
+
+@pytest.mark.googlesql
+def test_merges_into_big_tables_read_rows_that_can_still_change_or_none(builds):
+    merges = {}
+    for node, statement in builds.clump.sent:
+        if (name := node.split(".")[-1]) in PARTITIONED and "merge into" in statement:
+            condition = statement.split(" on (", 1)[1].split("when ", 1)[0]
+            merges[name] = (
+                "FALSE" in condition or f"DBT_INTERNAL_DEST.{PARTITIONED[name]} is null" in condition
+            )
+    assert merges == dict.fromkeys(
+        [
+            "int_chatfuel__attribute_versions",
+            "int_chatfuel__user_visits",
+            "int_chatfuel__kpi_events",
+            "fct_chatfuel__user_events",
+            "fct_chatfuel__broadcast_recipients",
+        ],
+        True,
+    )
+
+
+@pytest.mark.googlesql
+def test_on_prod_nothing_of_the_emulator_is_active(builds, analysed, tmp_path):
+    """The marts' DDL as prod sends it: the emulator takes no column list, so dbt fails, after it sent what counts."""
+    profiles = yaml.safe_load((ROOT / "profiles.yml").read_text())
+    # prod itself, but for what signs in
+    profiles["chatfuel"]["outputs"]["prod"] |= {"method": "oauth-secrets", "token": "none", "job_retries": 0}
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    prod = replace(builds.on_bigquery, target="prod", profiles=tmp_path, target_path=tmp_path)
+    with pytest.raises(BuildError, match="fct_chatfuel__broadcasts"):
+        prod.run("--full-refresh", "--select", "fct_chatfuel__broadcasts", "fct_chatfuel__user_events")
+    created = {node.split(".")[-1]: sql for node, sql in prod.sent if "create or replace table" in sql}
+    assert "primary key (event_key) not enforced" in created["fct_chatfuel__user_events"]
+    assert "partition by timestamp_trunc(observed_at, day)" in created["fct_chatfuel__user_events"]
+    assert "cluster by bot_id, event_type" in created["fct_chatfuel__user_events"]
+    assert "primary key (broadcast_key) not enforced" in created["fct_chatfuel__broadcasts"]
+    for node, statement in prod.sent:
+        builds.oracle.analyse(node, statement)

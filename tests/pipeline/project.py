@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,12 @@ class Project:
     Attributes:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
+        profiles: where profiles.yml is.
     """
 
     path: Path
     target_path: Path
+    profiles: Path = field(default=ROOT, kw_only=True)
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:
@@ -61,7 +63,7 @@ class Project:
         command = [
             *arguments,
             *("--project-dir", str(ROOT)),
-            *("--profiles-dir", str(ROOT)),
+            *("--profiles-dir", str(self.profiles)),
             *("--target-path", str(self.target_path)),
             *("--log-path", str(self.target_path)),
             "--quiet",
