@@ -1,7 +1,7 @@
 """The warehouse in BigQuery.
 
-A pull is loaded by load jobs whose ids follow from what they load, so that whoever tries again, after a crash or a
-lost answer, finds the job that was there instead of doubling the rows.
+A pull is loaded by load jobs whose ids follow from what they load. Whoever tries again, after a crash or a lost
+answer, finds the job that was there instead of doubling the rows.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def on_duckdb_name(node):
 @pytest.mark.emulator
 def test_day_by_day_and_in_a_clump_every_table_has_the_rows_of_duckdb(builds):
     tables = builds.on_bigquery.tables()
-    assert len(tables) > 20
+    assert len(tables) > 15
     for name, rows in tables.items():
         expected = builds.clump.rows[name]
         assert comparable(rows) == comparable(expected), f"{name}: {difference(rows, expected, 'BigQuery')}"
@@ -157,7 +157,10 @@ def test_day_by_day_and_in_a_clump_every_table_has_the_rows_of_duckdb(builds):
 def test_a_second_build_changes_nothing(builds):
     before = builds.on_bigquery.tables()
     builds.on_bigquery.build("--exclude-resource-type", "test")
-    assert builds.on_bigquery.tables() == before
+    after = builds.on_bigquery.tables()
+    assert {name: comparable(rows) for name, rows in after.items()} == {
+        name: comparable(rows) for name, rows in before.items()
+    }
 
 
 @pytest.fixture(scope="module")
