@@ -1,7 +1,7 @@
 """The warehouse in BigQuery.
 
-A pull is loaded by load jobs whose ids follow from what they load. Whoever tries again, after a crash or a lost
-answer, finds the job that was there instead of doubling the rows.
+A pull is loaded by load jobs whose ids follow from what they load. Whoever tries again, after a crash or a
+lost answer, finds the job that was there instead of doubling the rows.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class BigQueryWarehouse(Warehouse):
         )
         with self._errors():
             try:
-                return [dict(row.items()) for row in self._client.query(query, job_config=config).result()]
+                return [dict(row.items()) for row in self._client.query_and_wait(query, job_config=config)]
             except NotFound:
                 # nothing was loaded yet
                 return []

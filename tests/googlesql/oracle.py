@@ -152,7 +152,9 @@ class Oracle:
 def inline(columns: Columns, rows: Iterable[dict[str, Any]]) -> str:
     """A query that gives rows, as typed literals."""
     fields = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
-    literals = ",\n".join("struct(" + ", ".join(_literal(row[name]) for name in columns) + ")" for row in rows)
+    literals = ",\n".join(
+        "struct(" + ", ".join(_literal(row[name]) for name in columns) + ")" for row in rows
+    )
     return f"select * from unnest(array<struct<{fields}>>[{literals}])"
 
 

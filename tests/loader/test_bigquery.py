@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from email import message_from_bytes
 
 import pytest
 import responses
@@ -38,9 +38,24 @@ class FakeBigQuery:
         self.loads = []
         self.accidents = {}
         self.not_found = 0
+        self.sessions = []
+        self.lost = set()
 
-    def upload(self, request):
-        job = multipart(request)
+    def begin(self, request):
+        """A resumable upload, as the client does it: the job first, then its bytes to an address of their own."""
+        self.sessions.append(json.loads(request.body))
+        return 200, {"location": f"{HOST}/session/{len(self.sessions) - 1}"}, ""
+
+    def finish(self, request):
+        number = int(request.url.split("/")[-1])
+        if number in self.lost:
+            return error(503, "backendError", "nothing is heard of this upload again")
+        status, headers, body = self.start(copy.deepcopy(self.sessions[number]))
+        if status == 503:
+            self.lost.add(number)
+        return status, headers, body
+
+    def start(self, job):
         job_id = job["jobReference"]["jobId"]
         table = job["configuration"]["load"]["destinationTable"]["tableId"]
         if job_id in self.jobs:
@@ -91,13 +106,6 @@ class FakeBigQuery:
         )
 
 
-def multipart(request):
-    message = message_from_bytes(
-        b"Content-Type: " + request.headers["content-type"] + b"\r\n\r\n" + request.body
-    )
-    return json.loads(message.get_payload()[0].get_payload())
-
-
 def error(status, reason, message):
     return (
         status,
@@ -107,21 +115,22 @@ def error(status, reason, message):
 
 
 @pytest.fixture
-def fake(monkeypatch):
+def fake():
     fake = FakeBigQuery()
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         api = f"{HOST}/bigquery/v2/projects/p"
-        mock.add_callback("POST", re.compile(rf"{HOST}/(resumable/)?upload/.*"), fake.upload)
+        mock.add_callback("POST", re.compile(rf"{HOST}/upload/.*"), fake.begin)
+        mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.finish)
         mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.get_job)
-        mock.add_callback("POST", f"{api}/queries", fake.query)
+        mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.query)
         mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), lambda request: (200, {}, request.body))
         yield fake
 
 
 @pytest.fixture
 def warehouse(fake, monkeypatch):
-    # the client retries by itself for minutes; here every answer is to reach the protocol at once
-    monkeypatch.setattr("google.cloud.bigquery.client._MAX_MULTIPART_SIZE", 1 << 30, raising=False)
+    # the client itself tries again for ten minutes; they are not waited for
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
     client = bigquery.Client(
         "p", AnonymousCredentials(), location="US", client_options={"api_endpoint": HOST}
     )
