@@ -67,7 +67,7 @@
                 "select min(pulls.pull_date) as first_date, max(pulls.pull_date) as last_date, count(*) as pulls from "
                 ~ relation ~ " as pulls left join (select distinct bot_id, pull_id from "
                 ~ source('chatfuel', 'users') ~ ") as users on pulls.bot_id = users.bot_id and pulls.pull_id = users.pull_id"
-                ~ " where users.pull_id is null" ~ since
+                ~ " where users.pull_id is null and pulls.users_rows > 0" ~ since
             ).rows[0] %}
             {% if expired['pulls'] > 0 %}
                 {% do exceptions.raise_compiler_error(

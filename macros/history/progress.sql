@@ -110,7 +110,8 @@ pulls_with_rows as (
 pulls as (
     select
         pulls.*,
-        pulls_with_rows.pull_id is not null and {{ chatfuel.is_unprocessed(processed, 'pulls') }} as is_unprocessed,
+        (pulls_with_rows.pull_id is not null or pulls.users_rows = 0)
+        and {{ chatfuel.is_unprocessed(processed, 'pulls') }} as is_unprocessed,
     from {{ ref('int_chatfuel__pulls') }} as pulls
     left join pulls_with_rows
         on

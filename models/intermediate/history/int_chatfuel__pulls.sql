@@ -39,6 +39,7 @@ new_pulls as (
         ledger.pull_date,
         ledger.pulled_at,
         ledger.source,
+        ledger.users_rows,
         last_pulls.pulled_at as last_pulled_at,
         coalesce(last_pulls.pull_number, 0) as last_pull_number,
     from ledger
@@ -54,6 +55,7 @@ numbered as (
         pull_date,
         pulled_at,
         source,
+        users_rows,
         last_pull_number + row_number() over (partition by bot_id order by pulled_at) as pull_number,
         coalesce(lag(pulled_at) over (partition by bot_id order by pulled_at), last_pulled_at) as previous_pulled_at,
     from new_pulls
@@ -66,6 +68,7 @@ final as (
         pull_date,
         pulled_at,
         source,
+        users_rows,
         pull_number,
         previous_pulled_at,
         {{ local_date(midpoint('previous_pulled_at', 'pulled_at')) }} as activity_date,
