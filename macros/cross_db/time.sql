@@ -21,7 +21,7 @@
 {%- endmacro %}
 
 {% macro bigquery__midpoint(earlier, later) -%}
-    timestamp_micros(div(unix_micros({{ earlier }}) + unix_micros({{ later }}), 2))
+    timestamp_micros(div((unix_micros({{ earlier }}) + unix_micros({{ later }})), 2))
 {%- endmacro %}
 
 {# A timestamp so many days of 24 hours before another. #}
