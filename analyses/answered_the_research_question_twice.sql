@@ -34,4 +34,4 @@ inner join users
         answers.bot_id = users.bot_id
         and answers.chatfuel_user_id = users.chatfuel_user_id
 where answers.has_changed = 1 or answers.answers_since_first_pull > 1
-order by answers.answers_since_first_pull desc, answers.last_date desc, answers.chatfuel_user_id
+order by answers.answers_since_first_pull desc, answers.last_date desc, answers.chatfuel_user_id asc

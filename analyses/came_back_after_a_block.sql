@@ -29,4 +29,4 @@ from followed
 where
     event_type = 'user_blocked'
     and next_event_type = 'user_unblocked'
-order by back_date desc, bot_id, chatfuel_user_id
+order by back_date desc, bot_id asc, chatfuel_user_id asc

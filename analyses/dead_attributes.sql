@@ -11,4 +11,4 @@ where
     attribute_type = 'custom'
     and not is_retired
     and (users_with_value = 0 or days_without_change >= 90)
-order by users_with_value, days_without_change desc, attribute_name
+order by users_with_value asc, days_without_change desc, attribute_name asc

@@ -20,7 +20,7 @@ select
     click_rate,
     {{ rate('followed_by_active_users', 'known_recipients') }} as active_rate,
     {{ rate('followed_by_moved_up', 'known_recipients') }} as moved_up_rate,
-    row_number() over (partition by bot_id, sent_date order by click_rate desc, broadcast_key) = 1 as did_better,
+    row_number() over (partition by bot_id, sent_date order by click_rate desc, broadcast_key asc) = 1 as did_better,
 from broadcasts
 where halves > 1
-order by sent_date desc, audience
+order by sent_date desc, audience asc

@@ -22,4 +22,4 @@ select
     {{ suppress_small('followed_by_blocked') }} as followed_by_blocked,
 from {{ ref('fct_chatfuel__broadcasts') }}
 where recipients > 0
-order by bot_id, sent_at desc, broadcast_key
+order by bot_id asc, sent_at desc, broadcast_key asc

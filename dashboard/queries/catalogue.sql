@@ -35,4 +35,4 @@ changes as (
 )
 
 select * from changes
-order by bot_id, date desc, change, attribute_name
+order by bot_id asc, date desc, change asc, attribute_name asc

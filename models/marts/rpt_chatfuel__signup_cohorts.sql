@@ -43,8 +43,10 @@ final as (
         week_ends.bot_id,
         week_ends.signup_week,
         week_ends.observed_week,
-        cast({{ days_between('week_ends.signup_week', 'week_ends.observed_week') }} / 7 as {{ dbt.type_bigint() }})
-            as age_weeks,
+        cast(
+            {{ days_between('week_ends.signup_week', 'week_ends.observed_week') }}
+            / 7 as {{ dbt.type_bigint() }}
+        ) as age_weeks,
         cohorts.cohort_users,
         cast(week_ends.reachable_users as {{ dbt.type_bigint() }}) as reachable_users,
         cast(week_ends.seen_users as {{ dbt.type_bigint() }}) as seen_users,

@@ -326,10 +326,10 @@ def test_the_file_weighs_less_than_two_megabytes(file):
 
 
 def test_small_groups_are_left_out_if_asked(project):
-    tables = query_all(project, "--vars", "{chatfuel_dashboard_min_group: 5}")
+    tables = query_all(project, "--vars", "{chatfuel_dashboard_min_group: 10}")
     for name, prefix in (("transitions", "users"), ("broadcasts", "followed_by_"), ("cohorts", "seen_users")):
         numbers = [
             value for field in tables[name] if field.startswith(prefix) for value in tables[name][field]
         ]
         assert None in numbers, name
-        assert [value for value in numbers if value is not None and 0 < value < 5] == [], name
+        assert [value for value in numbers if value is not None and 0 < value < 10] == [], name

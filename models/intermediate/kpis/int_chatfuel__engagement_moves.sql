@@ -68,10 +68,24 @@ new_events as (
 judged as (
     select
         new_events.event_key,
-        coalesce(max(case when {{ meets_rule('new_events.old_value', 'step_rules') }} then step_rules.step_number end), 0)
-            as from_step_number,
-        coalesce(max(case when {{ meets_rule('new_events.new_value', 'step_rules') }} then step_rules.step_number end), 0)
-            as to_step_number,
+        coalesce(
+            max(
+                case
+                    when {{ meets_rule('new_events.old_value', 'step_rules') }}
+                        then step_rules.step_number
+                end
+            ),
+            0
+        ) as from_step_number,
+        coalesce(
+            max(
+                case
+                    when {{ meets_rule('new_events.new_value', 'step_rules') }}
+                        then step_rules.step_number
+                end
+            ),
+            0
+        ) as to_step_number,
     from new_events
     inner join step_rules
         on {{ normalise_name('new_events.attribute_name') }} = step_rules.attribute_name
