@@ -13,6 +13,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 READY_SECONDS = 30
 
 
+def is_installed() -> bool:
+    """Tell whether Chromium and its driver are there."""
+    return bool(shutil.which("chromium") and shutil.which("chromedriver"))
+
+
 @contextmanager
 def chromium(width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[webdriver.Chrome]:
     """Start Chromium with a fresh profile and no network of its own, and stop it in the end.
@@ -25,11 +30,10 @@ def chromium(width: int = 1280, height: int = 900, *, dark: bool = False) -> Ite
     Raises:
         RuntimeError: Chromium or its driver is not installed.
     """
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (browser and driver):
+    if not is_installed():
         raise RuntimeError("There is no Chromium. Install it: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
-    options.binary_location = browser
+    options.binary_location = shutil.which("chromium")
     for argument in (
         "--headless",
         "--no-sandbox",
@@ -40,7 +44,7 @@ def chromium(width: int = 1280, height: int = 900, *, dark: bool = False) -> Ite
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

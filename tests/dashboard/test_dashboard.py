@@ -10,7 +10,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from dashboard import build
-from dashboard.browser import chromium, open_page, wait_until_drawn
+from dashboard.browser import chromium, is_installed, open_page, wait_until_drawn
 from tests.pipeline.bots import Pull, entry, line, user, write_pulls
 from tests.pipeline.project import ROOT, Project
 
@@ -121,7 +121,14 @@ def file(tables, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def chromium_is_there():
+    """Where people work the browser may be missing; CI installs it and never goes without these tests."""
+    if not (is_installed() or os.environ.get("CI")):
+        pytest.skip("There is no Chromium. To test the page: apt-get install chromium chromium-driver")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_is_there):
     with chromium() as chrome:
         yield chrome
 
@@ -277,6 +284,7 @@ def test_a_page_without_any_pull_says_so(browser, tables, tmp_path):
         )
 
 
+@pytest.mark.usefixtures("chromium_is_there")
 @pytest.mark.parametrize("name", ["overview", "broadcasts", "journeys", "data"])
 def test_every_page_draws_asks_no_network_and_fits_a_phone(file, name):
     with chromium(390, 844, dark=True) as phone:
