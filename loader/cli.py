@@ -131,7 +131,7 @@ def pull(target: str, min_users_ratio: float, as_of: datetime) -> None:
         folder = PullFolder(settings.landing, Pull(bot_id, as_of))
         if _is_there(warehouse, folder):
             return
-        with _progress(bot_id) as report:
+        with _progress() as report:
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
             else:
@@ -161,7 +161,7 @@ def reload(pull_id: str, target: str, min_users_ratio: float) -> None:
         folder = folders[bot_id]
         if _is_there(warehouse, folder):
             return
-        with _progress(bot_id) as report:
+        with _progress() as report:
             converted = load(warehouse, folder, min_users_ratio, report)
         _print_loaded(folder, converted)
 
@@ -228,7 +228,7 @@ def _is_there(warehouse: Warehouse, folder: PullFolder) -> bool:
 
 
 @contextmanager
-def _progress(bot_id: str) -> Iterator[Report]:
+def _progress() -> Iterator[Report]:
     console = Console(stderr=True)
     columns = (
         BarColumn(20),
@@ -237,16 +237,17 @@ def _progress(bot_id: str) -> Iterator[Report]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"bot {bot_id}", total=None, size="")
+        task = progress.add_task("", total=None, size="")
 
         def report(what: str, size: int) -> None:
-            progress.update(task, description=f"bot {bot_id}: {what}", size=decimal(size) if size else "")
+            progress.update(task, description=what, size=decimal(size) if size else "")
 
         yield report
 
 
 def _print_loaded(folder: PullFolder, converted: Converted) -> None:
-    table = Table("table", title=f"Bot {folder.pull.bot_id}, pull {folder.pull.pull_id}")
+    click.echo(f"Pull {folder.pull.pull_id} of bot {folder.pull.bot_id} is loaded:")
+    table = Table("table")
     table.add_column("rows", justify="right")
     for name, rows in converted.rows.items():
         table.add_row(name, f"{rows:,}")

@@ -14,6 +14,7 @@ import pytest
 
 from loader.chatfuel import Chatfuel, Field, Patience
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
+from loader.logs import scrub
 from sandbox.server import Response, json_response
 from tests.loader.conftest import NOW_AND_QUICKLY
 
@@ -123,8 +124,12 @@ def test_a_login_page_with_200_is_an_expired_token(client, tamper, place, ask):
         ask(client)
 
 
-def test_a_login_page_that_claims_to_be_csv_is_found_by_its_first_byte(client, tamper):
-    page = Response(200, b"\n <html>log in</html>", "text/csv")
+@pytest.mark.parametrize(
+    "page",
+    [Response(200, b"\n <html>log in</html>", "text/csv"), Response(200, b"Please log in", "text/html")],
+    ids=["type", "body"],
+)
+def test_a_login_page_may_show_by_its_body_or_its_type_only(client, tamper, page):
     tamper(lambda request, response: page if is_download(request) else response)
     with pytest.raises(AuthenticationError, match="token has expired"):
         client.download_users("botA", USER_ID, Buffer())
@@ -246,7 +251,7 @@ def test_a_silent_server_is_given_up(sandbox, tamper):
 
 def test_a_download_that_trickles_ends_at_the_deadline(sandbox, tamper):
     def trickle():
-        while True:
+        for _ in range(500):
             threading.Event().wait(0.01)
             yield b"last seen\n" * 40_000
 
@@ -308,6 +313,13 @@ def test_a_download_address_at_another_host_is_not_followed(client, tamper):
         with pytest.raises(ContractError, match="another host"):
             client.download_users("botA", USER_ID, Buffer())
     assert headers == []
+
+
+def test_the_address_of_a_download_is_a_secret(client, tamper):
+    requests = tamper(lambda request, response: response)
+    client.download_users("botA", USER_ID, Buffer())
+    (path,) = ["/" + "/".join(request.path) for request in requests if is_download(request)]
+    assert scrub(f"GET {path} failed") == "GET *** failed"
 
 
 def test_a_compressed_answer_is_read_as_what_it_holds(client, tamper):

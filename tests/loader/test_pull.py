@@ -222,12 +222,44 @@ def test_the_recipients_are_those_whom_the_audience_selects(pull, tamper, folder
     assert [field["name"] for field in asked["params"]["fields"]] == ["chatfuel user id"]
 
 
+def test_a_recipient_listed_twice_counts_once(pull, query, tamper):
+    def twice(request, response):
+        body = b"".join(response.body) if request.path[0] == "export" else b""
+        if body.startswith(b"last seen,page id,chatfuel user id\n"):
+            header, rows = body.split(b"\n", 1)
+            return replace(response, body=header + b"\n" + rows + rows)
+        return replace(response, body=body) if body else response
+
+    tamper(twice)
+    assert pull().exit_code == 0
+    assert query(
+        "select count(*) > 0, count(*) = count(distinct chatfuel_user_id) from broadcast_recipients"
+    ) == [(True, True)]
+
+
 def test_a_broadcast_is_asked_for_once(pull, query, tamper):
     pull()
     requests = tamper(lambda request, response: response)
     pull("--as-of", "2024-06-03T08:30:00Z")
     assert variables(requests, "BlockQuery") == []
     assert query("select count(*), count(distinct pull_id) from block_filters") == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "delete from chatfuel_raw.pulls",
+        "update chatfuel_raw.pulls set bot_id = 'x'; update chatfuel_raw.block_filters set bot_id = 'x'",
+    ],
+    ids=["not committed", "of another bot"],
+)
+def test_only_what_a_committed_pull_of_the_bot_recorded_is_not_asked_for(pull, tamper, tmp_path, change):
+    pull()
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(change)
+    requests = tamper(lambda request, response: response)
+    pull("--as-of", "2024-06-03T08:30:00Z")
+    assert len(variables(requests, "BlockQuery")) == 1
 
 
 def test_what_a_pull_that_failed_had_asked_for_is_asked_for_again(pull, query, monkeypatch):
@@ -299,6 +331,15 @@ def test_one_bot_that_fails_does_not_stop_the_others_and_the_exit_code_says_so(p
     assert result.exit_code == 2
     assert "Bot nobody" in result.stderr
     assert query("select bot_id from pulls") == [("botA",)]
+
+
+def test_the_exit_code_is_that_of_the_first_failure(pull, tamper, monkeypatch):
+    monkeypatch.setenv("CHATFUEL_BOT_ID", "nobody,botA")
+    error = json_response(200, {"errors": [{"message": "no"}]})
+    tamper(lambda request, response: error if graphql(request, "segments") else response)
+    result = pull()
+    assert result.exit_code == 2
+    assert "Bot botA: Chatfuel answered segments" in result.stderr
 
 
 def half_of_the_users(request, response):
