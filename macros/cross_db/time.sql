@@ -78,7 +78,7 @@
 {%- endmacro %}
 
 {% macro bigquery__week_start(date) -%}
-    date_trunc({{ date }}, week(monday))
+    date_sub({{ date }}, interval mod(extract(dayofweek from {{ date }}) + 5, 7) day)
 {%- endmacro %}
 
 {# Whole days from one date to another. #}

@@ -56,8 +56,8 @@ final as (
         pulled_at,
         observed_week,
         signup_week,
-        sum(is_reachable) as reachable_users,
-        sum(is_seen) as seen_users,
+        cast(sum(is_reachable) as {{ dbt.type_bigint() }}) as reachable_users,
+        cast(sum(is_seen) as {{ dbt.type_bigint() }}) as seen_users,
     from dated_users
     where signup_week <= observed_week
     group by bot_id, pull_id, pulled_at, observed_week, signup_week

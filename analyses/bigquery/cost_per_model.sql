@@ -1,5 +1,5 @@
 -- BigQuery: bytes and list price of the last 30 days, per day and node of this project. `dbt compile --target prod --select
--- bigquery_cost_per_model`, then run what is in target/compiled. It needs roles/bigquery.resourceViewer on the project.
+-- cost_per_model`, then run what is in target/compiled. It needs roles/bigquery.resourceViewer on the project.
 -- dbt puts the node's id on every job as a label (query-comment in dbt_project.yml).
 -- 6.25 is dollars per TiB on demand: put in what your region costs.
 select
