@@ -49,6 +49,6 @@ def month(tmp_path_factory, target_path):
             assert result.exit_code == 0, result.output
             if day == 0:
                 project.build()
-        project.build()
+        project.dbt("build", "--exclude-resource-type", "unit_test")
         truth = sandbox.events(-7, 20)
     return Month(project, truth)
