@@ -29,7 +29,7 @@ MOST_LEFT_OUT = 0.01
 _SQL = Path(__file__).parent / "sql"
 _PARQUET_TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMPTZ"}
 _SETTINGS = {
-    "memory_limit": "800MB",
+    "memory_limit": "700MB",
     # A gzipped file is read by one thread, and every further one takes memory.
     "threads": 1,
     # The optimizer does not know the sizes of CSV files: it would hash the cells, not the users.
