@@ -18,7 +18,7 @@ demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
 

@@ -24,9 +24,6 @@ RULES = {rule: case | {"test": test} for test, cases in CASES.items() for rule, 
 REFUSED = [rule for rule, case in RULES.items() if case["failures"] == "refused"]
 COUNTED = [rule for rule in RULES if rule not in REFUSED]
 
-# one worker of pytest-xdist runs them all, on one build
-pytestmark = pytest.mark.xdist_group("generic_tests")
-
 
 @pytest.fixture(scope="module", params=PACKAGES)
 def packages(request):
