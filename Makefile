@@ -7,10 +7,10 @@ DEMO_DUCKDB := data/demo/demo.duckdb
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs lock clean
+.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and fetch the dbt packages
 
@@ -18,7 +18,7 @@ demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
 test: setup ## Run all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
 
@@ -43,6 +43,13 @@ docs: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site of CHATFUEL_DUCKDB_PATH, else of the demo
 	$(BIN)/dbt --quiet docs generate --static
 	@echo "The docs site: target/static_index.html"
+
+dashboard: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
+dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashboard of CHATFUEL_DUCKDB_PATH, else of the demo
+	@$(BIN)/python -m dashboard.build
+
+screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
+	@$(BIN)/python -m dashboard.screenshots
 
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
 	$(COMPILE) --extra dev --output-file requirements-dev.txt

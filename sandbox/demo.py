@@ -30,6 +30,7 @@ FOLDER = Path("data/demo")
 LANDING = FOLDER / "landing"
 WAREHOUSE = FOLDER / "demo.duckdb"
 TARGET = FOLDER / "target"
+DASHBOARD = FOLDER / "dashboard.html"
 
 PULLS = """
     select
@@ -128,6 +129,14 @@ def collect(console: Console) -> None:
         build()
         progress.advance(last_build)
 
+        page = progress.add_task("Build the dashboard", total=1)
+        run(
+            [sys.executable, "-m", "dashboard.build", "--output", str(DASHBOARD)],
+            DBT_TARGET_PATH=str(TARGET),
+            DBT_LOG_PATH=str(TARGET),
+        )
+        progress.advance(page)
+
 
 def pull(sandbox: Sandbox, day: int) -> None:
     """Pull the bot as it is on a day, dated in the sandbox's time."""
@@ -181,6 +190,7 @@ def show(console: Console) -> None:
     console.print(f"The warehouse, a DuckDB file: {WAREHOUSE}")
     console.print(f"The responses, as served:     {LANDING}{os.sep}")
     console.print("The docs of every table:      make docs")
+    console.print(f"The dashboard, open it:       {DASHBOARD}")
 
 
 def table(title: str, rows: Iterable[Sequence[object]]) -> Table:

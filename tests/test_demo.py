@@ -10,7 +10,7 @@ def folder(tmp_path, monkeypatch):
     """A folder for a demo of two days, in place of data/demo."""
     monkeypatch.setattr(demo, "DAYS", 2)
     monkeypatch.setattr(demo, "FOLDER", tmp_path / "demo")
-    for constant in ("LANDING", "WAREHOUSE", "TARGET"):
+    for constant in ("LANDING", "WAREHOUSE", "TARGET", "DASHBOARD"):
         monkeypatch.setattr(demo, constant, tmp_path / "demo" / getattr(demo, constant).name)
     return tmp_path / "demo"
 
@@ -22,6 +22,7 @@ def test_the_demo_shows_pulls_events_kpis_and_broadcasts(folder, capsys):
     shown = capsys.readouterr().out
     for part in ("20240604T073000Z", "user_appeared", "phone_numbers", "segment is", str(folder)):
         assert part in shown
+    assert "Vega" in (folder / "dashboard.html").read_text()
 
 
 def test_a_step_that_fails_ends_the_demo_with_what_it_printed(folder, monkeypatch, capsys):

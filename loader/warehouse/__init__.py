@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from loader.errors import ConfigurationError
 from loader.landing import Pull
 from loader.settings import Settings
 
@@ -27,6 +26,13 @@ class Column(NamedTuple):
     type: str
 
 
+class Layout(NamedTuple):
+    """What a raw table is, and the columns that it is filtered on."""
+
+    description: str
+    cluster_by: tuple[str, ...]
+
+
 @cache
 def pull_columns() -> tuple[Column, ...]:
     """Return the columns that begin every raw table."""
@@ -40,6 +46,13 @@ def raw_tables() -> dict[str, tuple[Column, ...]]:
         table: tuple(Column(column["name"], column["type"]) for column in definition["columns"])
         for table, definition in _raw_schema()["tables"].items()
     }
+
+
+@cache
+def raw_layout(table: str) -> Layout:
+    """Return how a warehouse that knows such things lays a raw table out."""
+    definition = _raw_schema()["tables"][table]
+    return Layout(definition["description"], tuple(definition["cluster_by"]))
 
 
 @cache
@@ -86,11 +99,13 @@ def open_warehouse(target: str, settings: Settings) -> Warehouse:
     """Return the warehouse of a target.
 
     Raises:
-        ConfigurationError: The target does not work yet.
+        ConfigurationError: A setting that the target needs is missing.
     """
-    if target != "dev":
-        raise ConfigurationError(f"Only --target dev works yet; {target} (BigQuery) does not.")
     # Only the warehouse in use is imported: BigQuery's client takes a second.
+    if target != "dev":
+        from loader.warehouse.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse.from_environment()
     from loader.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings.duckdb_path)

@@ -18,7 +18,8 @@
 
 {#
   A hash that identifies a row: md5 over the columns, each led by its length, so that no two lists of values
-  are written alike. A null is written as nothing, an empty text as "0:".
+  are written alike. A null is written as ":", an empty text as "0:". (DuckDB's concat passes over nulls, BigQuery's
+  does not: so none reaches it.)
 #}
 {% macro hash_key(columns) -%}
     {{ adapter.dispatch('md5_hex', 'chatfuel')(chatfuel.key_text(columns)) }}
@@ -27,7 +28,7 @@
 {% macro key_text(columns) -%}
     concat(
         {%- for column in columns %}
-        coalesce(concat(cast(length(cast({{ column }} as string)) as string), ':', cast({{ column }} as string)), '-')
+        coalesce(cast(length(cast({{ column }} as string)) as string), ''), ':', coalesce(cast({{ column }} as string), '')
         {{- ", ';', " if not loop.last }}
         {%- endfor %}
     )

@@ -21,7 +21,7 @@
 {%- endmacro %}
 
 {% macro bigquery__midpoint(earlier, later) -%}
-    timestamp_micros(div(unix_micros({{ earlier }}) + unix_micros({{ later }}), 2))
+    timestamp_micros(div((unix_micros({{ earlier }}) + unix_micros({{ later }})), 2))
 {%- endmacro %}
 
 {# A timestamp so many days of 24 hours before another. #}
@@ -66,4 +66,22 @@
 
 {% macro bigquery__epoch_seconds(timestamp) -%}
     unix_seconds({{ timestamp }})
+{%- endmacro %}
+
+{# The Monday of the week that a date lies in. #}
+{% macro week_start(date) %}
+    {{- return(adapter.dispatch('week_start', 'chatfuel')(date)) -}}
+{% endmacro %}
+
+{% macro default__week_start(date) -%}
+    date_trunc('week', {{ date }})
+{%- endmacro %}
+
+{% macro bigquery__week_start(date) -%}
+    date_sub({{ date }}, interval mod(extract(dayofweek from {{ date }}) + 5, 7) day)
+{%- endmacro %}
+
+{# Whole days from one date to another. #}
+{% macro days_between(earlier, later) -%}
+    {{ dbt.datediff(earlier, later, 'day') }}
 {%- endmacro %}

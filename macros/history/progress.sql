@@ -85,7 +85,8 @@
 
 {#
   The earliest broadcast, as a constant, that pulls from a day on can bring news of: the loader asks for recipients for
-  7 days, and an event looks back chatfuel_attribution_days.
+  7 days, and an event looks back chatfuel_attribution_days. Nobody is known as a recipient before a broadcast is sent,
+  so the partitions of known_at from then on hold all of them.
 #}
 {% macro earliest_sent_at(first_date) -%}
     {{ chatfuel.days_before("timestamp '" ~ first_date ~ " 00:00:00'", [var('chatfuel_attribution_days'), 8] | max) }}

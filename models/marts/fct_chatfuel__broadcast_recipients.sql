@@ -1,8 +1,10 @@
+{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key='recipient_key',
+        partition_by=chatfuel.partition_by_day('known_at'),
+        cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('known_at') }}",
     )
@@ -69,7 +71,7 @@ first_known as (
 known as (
     select recipient_key from {{ this }}
     {%- if first_date is not none %}
-        where sent_at >= {{ earliest_sent_at(first_date) }}
+        where known_at >= {{ earliest_sent_at(first_date) }}
     {%- endif %}
 ),
 {%- endif %}

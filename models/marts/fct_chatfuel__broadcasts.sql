@@ -12,6 +12,20 @@ recipients as (
     select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
 ),
 
+kpi_events as (
+    select * from {{ ref('int_chatfuel__kpi_events') }}
+    where
+        broadcast_id is not null
+        and kpi in ('active_users', 'phone_numbers', 'emails', 'unsubscribed', 'blocked')
+),
+
+moves as (
+    select * from {{ ref('int_chatfuel__engagement_moves') }}
+    where
+        broadcast_id is not null
+        and is_up
+),
+
 latest_metrics as (
     select *
     from broadcast_metrics
@@ -32,6 +46,29 @@ known_recipients as (
         broadcast_id,
         count(*) as known_recipients,
     from recipients
+    group by bot_id, broadcast_id
+),
+
+-- A user counts once, however often they did it; what they did counts for the last broadcast before it alone.
+responses as (
+    select
+        bot_id,
+        broadcast_id,
+        count(distinct case when kpi = 'active_users' then chatfuel_user_id end) as active_users,
+        count(distinct case when kpi = 'phone_numbers' then chatfuel_user_id end) as phone_numbers,
+        count(distinct case when kpi = 'emails' then chatfuel_user_id end) as emails,
+        count(distinct case when kpi = 'unsubscribed' then chatfuel_user_id end) as unsubscribed,
+        count(distinct case when kpi = 'blocked' then chatfuel_user_id end) as blocked,
+    from kpi_events
+    group by bot_id, broadcast_id
+),
+
+upward_moves as (
+    select
+        bot_id,
+        broadcast_id,
+        count(distinct chatfuel_user_id) as moved_up,
+    from moves
     group by bot_id, broadcast_id
 ),
 
@@ -56,6 +93,17 @@ final as (
         {{ rate('latest_metrics.clicked', 'latest_metrics.recipients') }} as click_rate,
         {{ rate('latest_metrics.failed', 'latest_metrics.recipients') }} as failure_rate,
         coalesce(known_recipients.known_recipients, 0) as known_recipients,
+        -- nobody knows what followed among recipients whom nobody knows
+        {%- for response in ['active_users', 'phone_numbers', 'emails'] %}
+            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
+                as followed_by_{{ response }},
+        {%- endfor %}
+        case when known_recipients.known_recipients > 0 then coalesce(upward_moves.moved_up, 0) end
+            as followed_by_moved_up,
+        {%- for response in ['unsubscribed', 'blocked'] %}
+            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
+                as followed_by_{{ response }},
+        {%- endfor %}
         first_metrics.first_observed_at,
         latest_metrics.pulled_at as last_observed_at,
     from latest_metrics
@@ -69,6 +117,14 @@ final as (
         on
             latest_metrics.bot_id = known_recipients.bot_id
             and latest_metrics.broadcast_id = known_recipients.broadcast_id
+    left join responses
+        on
+            latest_metrics.bot_id = responses.bot_id
+            and latest_metrics.broadcast_id = responses.broadcast_id
+    left join upward_moves
+        on
+            latest_metrics.bot_id = upward_moves.bot_id
+            and latest_metrics.broadcast_id = upward_moves.broadcast_id
 )
 
 select * from final

@@ -1,8 +1,10 @@
+{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key='event_key',
+        partition_by=chatfuel.partition_by_day('observed_at'),
+        cluster_by=['bot_id', 'event_type', 'attribute_name', 'chatfuel_user_id'],
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('observed_at') }}",
     )
@@ -47,7 +49,7 @@ users as (
 recipients as (
     select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
     {%- if first_date is not none %}
-        where sent_at >= {{ earliest_sent_at(first_date) }}
+        where known_at >= {{ earliest_sent_at(first_date) }}
     {%- endif %}
 ),
 

@@ -1,3 +1,6 @@
+{#- No contract: a team chooses the columns, in chatfuel_kpi_columns. -#}
+{{ config(contract={'enforced': false}) }}
+
 with
 
 kpi_values as (

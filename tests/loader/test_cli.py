@@ -78,10 +78,11 @@ def test_whatever_is_written_only_the_owner_can_read(environment, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["prod", "emulator"])
-def test_only_dev_works_yet(environment, target):
+def test_bigquery_needs_a_project(environment, target, monkeypatch):
+    monkeypatch.delenv("CHATFUEL_BIGQUERY_PROJECT", raising=False)
     returned, _, err = run("pull", "--target", target)
     assert returned == 2
-    assert "Only --target dev" in err
+    assert "Set CHATFUEL_BIGQUERY_PROJECT" in err
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "2024-06-26T07:30:00", "2024-06-26"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import duckdb
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt_common.events.base_types import EventMsg
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,10 +38,17 @@ class Project:
     Attributes:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
+        profiles: where profiles.yml is.
     """
 
     path: Path
     target_path: Path
+    profiles: Path = field(default=ROOT, kw_only=True)
+
+    @property
+    def listeners(self) -> list[Callable[[EventMsg], None]]:
+        """What hears every event of a dbt command."""
+        return []
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command in this process.
@@ -54,7 +63,7 @@ class Project:
         command = [
             *arguments,
             *("--project-dir", str(ROOT)),
-            *("--profiles-dir", str(ROOT)),
+            *("--profiles-dir", str(self.profiles)),
             *("--target-path", str(self.target_path)),
             *("--log-path", str(self.target_path)),
             "--quiet",
@@ -62,7 +71,8 @@ class Project:
         if variables:
             command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
         messages: list[str] = []
-        result = dbtRunner(callbacks=[lambda event: messages.append(event.info.msg)]).invoke(command)
+        listeners = [lambda event: messages.append(event.info.msg), *self.listeners]
+        result = dbtRunner(callbacks=listeners).invoke(command)
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:

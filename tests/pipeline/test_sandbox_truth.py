@@ -10,6 +10,9 @@ import pytest
 from tests.pipeline import reference
 from tests.pipeline.bots import Pull
 
+# one worker of pytest-xdist runs all that needs the month, on one build
+pytestmark = pytest.mark.xdist_group("month")
+
 
 class Life:
     """What really happened to a bot, from the sandbox's truth log and the first pull.

@@ -3,6 +3,9 @@
         materialized='incremental',
         incremental_strategy='merge',
         unique_key='version_key',
+        incremental_predicates=['DBT_INTERNAL_DEST.settled_at is null'],
+        partition_by=chatfuel.partition_by_day('settled_at'),
+        cluster_by=['bot_id', 'attribute_name', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.rewind('valid_from', {
             'valid_to': ['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
             'hidden_until': ['hidden_until', 'hidden_end_reason', 'settled_at'],

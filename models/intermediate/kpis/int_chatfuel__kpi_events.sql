@@ -1,8 +1,10 @@
+{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key='kpi_event_key',
+        partition_by=chatfuel.partition_by_day('observed_at'),
+        cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.rewind('observed_at') }}",
     )
 }}
@@ -95,6 +97,7 @@ final as (
         counted.bot_id,
         counted.chatfuel_user_id,
         counted.kpi,
+        counted.broadcast_id,
         counted.activity_date,
         counted.observed_at,
         counted.pull_id,

@@ -1,0 +1,25 @@
+-- Every broadcast that was sent, with its counters and what followed among its recipients.
+select
+    bot_id,
+    broadcast_key,
+    sent_at,
+    sent_date as date,
+    message,
+    audience,
+    recipients,
+    opened,
+    clicked,
+    failed,
+    open_rate,
+    click_rate,
+    failure_rate,
+    known_recipients,
+    {{ suppress_small('followed_by_active_users') }} as followed_by_active_users,
+    {{ suppress_small('followed_by_phone_numbers') }} as followed_by_phone_numbers,
+    {{ suppress_small('followed_by_emails') }} as followed_by_emails,
+    {{ suppress_small('followed_by_moved_up') }} as followed_by_moved_up,
+    {{ suppress_small('followed_by_unsubscribed') }} as followed_by_unsubscribed,
+    {{ suppress_small('followed_by_blocked') }} as followed_by_blocked,
+from {{ ref('fct_chatfuel__broadcasts') }}
+where recipients > 0
+order by bot_id asc, sent_at desc, broadcast_key asc

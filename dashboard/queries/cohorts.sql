@@ -1,0 +1,11 @@
+-- What became of those who signed up in one week, for twelve weeks.
+select
+    bot_id,
+    signup_week as date,
+    age_weeks,
+    {{ suppress_small('cohort_users') }} as cohort_users,
+    {{ suppress_small('reachable_users') }} as reachable_users,
+    {{ suppress_small('seen_users') }} as seen_users,
+from {{ ref('rpt_chatfuel__signup_cohorts') }}
+where age_weeks <= 12
+order by bot_id, signup_week, age_weeks

@@ -1,0 +1,7 @@
+-- What the page has to know of the project's variables.
+select
+    '{{ var("chatfuel_engagement_steps") | join(",") }}' as engagement_steps,
+    '{{ var("chatfuel_opinions") | join(",") }}' as opinions,
+    '{{ var("chatfuel_timezone") }}' as timezone,
+    {{ var('chatfuel_attribution_days') }} as attribution_days,
+    {{ var('chatfuel_dashboard_min_group') }} as min_group

@@ -1,0 +1,219 @@
+"""The warehouse in BigQuery.
+
+A pull is loaded by load jobs whose ids follow from what they load. Whoever tries again, after a crash or a
+lost answer, finds the job that was there instead of doubling the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, RetryError, ServerError
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import bigquery
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from loader.errors import ConfigurationError, RefusedError, WarehouseError
+from loader.landing import Pull
+from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_layout, raw_tables
+
+# https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
+_RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
+_GENERATIONS = 4
+# The answer was lost on the way: the job may be there or not.
+_UNKNOWN_OUTCOME = (ServerError, RetryError, requests.ConnectionError, requests.Timeout)
+
+
+class BigQueryWarehouse(Warehouse):
+    """Raw tables in one dataset of BigQuery, partitioned by ``pull_date``."""
+
+    def __init__(self, client: bigquery.Client, *, dataset: str = RAW_SCHEMA, wait: float = 1) -> None:
+        """Use a client.
+
+        Args:
+            client: Its project and location are those of the dataset.
+            dataset: Where the raw tables are.
+            wait: Seconds before the second attempt at whatever is worth one; later ones wait longer.
+        """
+        self._client = client
+        self._dataset = f"{client.project}.{dataset}"
+        self._wait = wait
+
+    @classmethod
+    def from_environment(cls) -> BigQueryWarehouse:
+        """Use what the variables of profiles.yml name, with application default credentials.
+
+        Raises:
+            ConfigurationError: There is no project, or nobody is signed in.
+        """
+        project = os.environ.get("CHATFUEL_BIGQUERY_PROJECT")
+        if not project:
+            raise ConfigurationError(
+                "Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets."
+            )
+        location = os.environ.get("CHATFUEL_BIGQUERY_LOCATION", "US")
+        # the emulator of the tests knows nobody; the client finds it by this variable too
+        credentials = AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
+        try:
+            return cls(bigquery.Client(project, credentials, location=location))
+        except GoogleAuthError as error:
+            raise ConfigurationError(
+                "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
+                " or set GOOGLE_APPLICATION_CREDENTIALS."
+            ) from error
+
+    def committed_pulls(self) -> list[dict[str, Any]]:
+        """Return the rows of the ledger, oldest first."""
+        return self._read(f"select * from `{self._dataset}`.{LEDGER} order by pulled_at, bot_id")
+
+    def recorded_broadcasts(self, bot_id: str) -> set[str]:
+        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
+        rows = self._read(
+            f"""
+            select distinct filters.broadcast_id
+            from `{self._dataset}`.block_filters as filters
+            inner join `{self._dataset}`.{LEDGER} as pulls
+                on filters.bot_id = pulls.bot_id and filters.pull_id = pulls.pull_id
+            where filters.bot_id = @bot_id
+            """,
+            bot_id=bot_id,
+        )
+        return {row["broadcast_id"] for row in rows}
+
+    def load(self, pull: Pull, converted: Converted) -> None:
+        """Load a pull, its ledger row last."""
+        with self._errors():
+            self._create_tables()
+            if self._count(LEDGER, pull):
+                return
+            for table, rows in converted.rows.items():
+                self._load_table(table, pull, converted)
+                if (found := self._count(table, pull)) != rows:
+                    raise RefusedError(
+                        f"{table} has {found} rows of this pull instead of {rows}; it is not in the ledger."
+                        f" Run: delete from `{self._dataset}`.{table} where pull_date = '{pull.pull_date}'"
+                        f" and bot_id = '{pull.bot_id}' and pull_id = '{pull.pull_id}'. Then try again."
+                    )
+            self._load_table(LEDGER, pull, converted)
+
+    def _create_tables(self) -> None:
+        dataset = bigquery.Dataset(self._dataset)
+        dataset.location = self._client.location
+        self._client.create_dataset(dataset, exists_ok=True)
+        for table, columns in raw_tables().items():
+            layout = raw_layout(table)
+            schema = [bigquery.SchemaField(name, kind) for name, kind in (*pull_columns(), *columns)]
+            definition = bigquery.Table(f"{self._dataset}.{table}", schema)
+            definition.description = layout.description
+            definition.labels = {"app": "chatfuel"}
+            definition.time_partitioning = bigquery.TimePartitioning(field="pull_date")
+            definition.clustering_fields = list(layout.cluster_by)
+            self._client.create_table(definition, exists_ok=True)
+
+    def _load_table(self, table: str, pull: Pull, converted: Converted) -> None:
+        for path in converted.files[table]:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            name = f"chatfuel-{self._dataset.split('.')[1]}-{pull.bot_id}-{pull.pull_id}-{table}-{digest}"
+            for generation in range(1, _GENERATIONS + 1):
+                job = self._submit(path, table, f"{name}-g{generation}")
+                reason = self._failure(job)
+                if reason is None:
+                    break
+                if reason not in _RETRYABLE or generation == _GENERATIONS:
+                    raise WarehouseError(
+                        f"BigQuery did not load {table}: {job.error_result['message']}"
+                        f" ({reason}, job {job.job_id})."
+                        f" When that is mended, run `python -m loader reload {pull.pull_id}`."
+                    )
+                time.sleep(self._wait * 2**generation)
+
+    def _submit(self, path: Path, table: str, job_id: str) -> bigquery.LoadJob:
+        """Start the job of this id, or adopt it if it is there."""
+        config = bigquery.LoadJobConfig(
+            source_format=bigquery.SourceFormat.PARQUET,
+            write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
+            create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
+            labels={"app": "chatfuel"},
+        )
+        for attempt in self._retrying(_UNKNOWN_OUTCOME):
+            with attempt:
+                try:
+                    with path.open("rb") as file:
+                        return self._client.load_table_from_file(
+                            file, f"{self._dataset}.{table}", job_id=job_id, job_config=config
+                        )
+                except Conflict:
+                    return self._adopt(job_id)
+                except _UNKNOWN_OUTCOME:
+                    try:
+                        return self._client.get_job(job_id)
+                    except NotFound:
+                        # it never arrived: `raise` goes to the next attempt
+                        pass
+                    raise
+        raise AssertionError("unreachable")
+
+    def _adopt(self, job_id: str) -> bigquery.LoadJob:
+        # For a moment after a conflict, BigQuery may not find the job that it conflicts with.
+        for attempt in self._retrying((NotFound,)):
+            with attempt:
+                return self._client.get_job(job_id)
+        raise AssertionError("unreachable")
+
+    def _failure(self, job: bigquery.LoadJob) -> str | None:
+        """Wait for the end of a job, and return the reason it failed for."""
+        try:
+            job.result()
+        except GoogleAPICallError:
+            if job.error_result is None:
+                raise
+        # A job that is done has not necessarily succeeded.
+        return job.error_result["reason"] if job.error_result else None
+
+    def _count(self, table: str, pull: Pull) -> int:
+        (row,) = self._read(
+            f"select count(*) as found from `{self._dataset}`.{table}"
+            f" where pull_date = date '{pull.pull_date}' and bot_id = @bot_id and pull_id = @pull_id",
+            bot_id=pull.bot_id,
+            pull_id=pull.pull_id,
+        )
+        return row["found"]
+
+    def _read(self, query: str, **parameters: str) -> list[dict[str, Any]]:
+        config = bigquery.QueryJobConfig(
+            query_parameters=[
+                bigquery.ScalarQueryParameter(name, "STRING", value) for name, value in parameters.items()
+            ]
+        )
+        with self._errors():
+            try:
+                return [dict(row.items()) for row in self._client.query_and_wait(query, job_config=config)]
+            except NotFound:
+                # nothing was loaded yet
+                return []
+
+    def _retrying(self, errors: tuple[type[Exception], ...]) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(errors),
+            stop=stop_after_attempt(5),
+            wait=wait_exponential(self._wait, max=30),
+            reraise=True,
+        )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (GoogleAPICallError, GoogleAuthError, RetryError, requests.RequestException) as error:
+            raise WarehouseError(
+                f"BigQuery: {str(error).splitlines()[0]}. When that is mended, run the same command again."
+                " A pull that has landed can be loaded by `python -m loader reload PULL_ID`."
+            ) from error

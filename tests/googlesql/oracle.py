@@ -1,0 +1,203 @@
+"""Google's own GoogleSQL analyser and reference evaluator, fed with what dbt sends to BigQuery.
+
+`zetasql` carries both as WebAssembly. The analyser resolves every statement against a catalogue of typed tables and
+says, in BigQuery's words, what BigQuery would refuse; the evaluator gives Google's own answer for small inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import cache, cached_property
+from typing import Any
+
+import wasmtime
+
+
+class _CachedConfig(wasmtime.Config):
+    """Compiling the module takes 13 seconds; wasmtime's cache on disk makes that one, from the second process on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = True
+
+
+wasmtime.Config = _CachedConfig
+
+from zetasql import types  # noqa: E402
+from zetasql.api import Analyzer, PreparedQuery  # noqa: E402
+
+Columns = dict[str, str]
+"""Names and GoogleSQL types of a table's columns, in order."""
+
+_KINDS = {
+    "STRING": types.TypeKind.TYPE_STRING,
+    "INT64": types.TypeKind.TYPE_INT64,
+    "FLOAT64": types.TypeKind.TYPE_DOUBLE,
+    "NUMERIC": types.TypeKind.TYPE_NUMERIC,
+    "BOOL": types.TypeKind.TYPE_BOOL,
+    "DATE": types.TypeKind.TYPE_DATE,
+    "DATETIME": types.TypeKind.TYPE_DATETIME,
+    "TIMESTAMP": types.TypeKind.TYPE_TIMESTAMP,
+    "JSON": types.TypeKind.TYPE_JSON,
+}
+# BigQuery's own aliases, which GoogleSQL leaves to the product.
+_ALIASES = {"BIGINT": "INT64", "INTEGER": "INT64", "INT": "INT64"}
+_NAMES = {int(kind): name for name, kind in _KINDS.items()}
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+
+class RejectedError(AssertionError):
+    """GoogleSQL refuses a statement; the message names the node and holds the analyser's words and the SQL."""
+
+
+class Oracle:
+    """An analyser whose catalogue grows with the tables and views that the analysed statements create."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Columns] = {}
+        self._protos: dict[str, Any] = {}
+
+    def define(self, name: str, columns: Columns) -> None:
+        """Adds a table, or replaces it; `name` is project.dataset.table."""
+        self.tables[name] = columns
+        self._protos[name] = types.SimpleTable(
+            name=name.split(".")[2],
+            column=[
+                types.SimpleColumn(
+                    name=column, type=types.Type(type_kind=_KINDS[kind]), is_writable_column=True
+                )
+                for column, kind in columns.items()
+            ],
+        ).to_proto()
+        self.__dict__.pop("_analyzer", None)
+
+    def analyse(self, node: str, statement: str) -> Columns | None:
+        """Resolves a statement and gives the columns of a query or of what it creates; none for other statements.
+
+        Raises:
+            RejectedError: BigQuery would refuse it.
+        """
+        try:
+            resolved = self._analyzer.analyze_statement(statement)
+        except Exception as error:
+            raise RejectedError(f"{node}: {error}\n{statement}") from error
+        if not hasattr(resolved, "output_column_list"):
+            return None
+        columns = {column.name: _type_name(column.column.type) for column in resolved.output_column_list}
+        if hasattr(resolved, "name_path"):
+            self.define(".".join(part for name in resolved.name_path for part in name.split(".")), columns)
+        return columns
+
+    def evaluate(
+        self, node: str, query: str, contents: dict[str, list[dict[str, Any]]]
+    ) -> list[dict[str, Any]]:
+        """The rows of a query, as JSON values, over tables that hold `contents` (by project.dataset.table).
+
+        Raises:
+            RejectedError: the evaluator cannot run it.
+        """
+        inputs = []
+        for number, (name, rows) in enumerate(contents.items()):
+            quoted = "`" + name.replace(".", "`.`") + "`"
+            if quoted in query:
+                query = query.replace(quoted, f"oracle_input_{number}")
+                inputs.append(f"oracle_input_{number} as ({inline(self.tables[name], rows)})")
+        # An input of its own even where the query reads none, so that there is one form of statement.
+        inputs.append(f"oracle_query as ({query}\n)")
+        statement = f"with {', '.join(inputs)} select to_json_string(t) from oracle_query as t"
+        try:
+            prepared = (
+                PreparedQuery.builder()
+                .set_sql(statement)
+                .set_analyzer_options(_options())
+                .set_catalog(self._analyzer.catalog)
+                .prepare()
+            )
+            with prepared:
+                table = prepared.execute().content.table_data
+        except Exception as error:
+            raise RejectedError(f"{node}: {error}\n{query}") from error
+        return [json.loads(row.cell[0].string_value) for row in table.row] if table else []
+
+    @cached_property
+    def _analyzer(self) -> Analyzer:
+        projects: dict[str, dict[str, list[Any]]] = {}
+        for name, proto in self._protos.items():
+            project, dataset, _ = name.split(".")
+            projects.setdefault(project, {}).setdefault(dataset, []).append(proto)
+        catalog = types.SimpleCatalog(
+            name="oracle",
+            catalog=[
+                types.SimpleCatalog(
+                    name=project,
+                    catalog=[
+                        types.SimpleCatalog(name=dataset, table=tables)
+                        for dataset, tables in datasets.items()
+                    ],
+                )
+                for project, datasets in projects.items()
+            ],
+            named_type=[
+                types.SimpleCatalog.NamedType(name=alias, type=types.Type(type_kind=_KINDS[kind]))
+                for alias, kind in _ALIASES.items()
+            ],
+            builtin_function_options=_functions(),
+        )
+        return Analyzer(_options(), catalog)
+
+
+def inline(columns: Columns, rows: Iterable[dict[str, Any]]) -> str:
+    """A query that gives rows, as typed literals."""
+    fields = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
+    literals = ",\n".join(
+        "struct(" + ", ".join(_literal(row[name]) for name in columns) + ")" for row in rows
+    )
+    return f"select * from unnest(array<struct<{fields}>>[{literals}])"
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return f"timestamp '{value:%Y-%m-%d %H:%M:%S.%f}'"
+    if isinstance(value, date):
+        return f"date '{value}'"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "".join(("'", value.encode("unicode_escape").decode().replace("'", "\\'"), "'"))
+
+
+def without_comment(statement: str) -> str:
+    """A statement without the comment that dbt leads it with."""
+    return _COMMENT.sub("", statement, count=1).strip()
+
+
+def _type_name(of: types.Type) -> str:
+    if of.type_kind == types.TypeKind.TYPE_ARRAY:
+        return f"ARRAY<{_type_name(of.array_type.element_type)}>"
+    return _NAMES[int(of.type_kind)]
+
+
+def _language() -> types.LanguageOptions:
+    language = types.LanguageOptions.maximum_features()
+    language.product_mode = types.ProductMode.PRODUCT_EXTERNAL
+    language.reserved_keywords.append("QUALIFY")
+    return language
+
+
+# What is the same in every request is made once: to make it takes longer than to analyse a statement.
+@cache
+def _functions() -> Any:
+    return types.ZetaSQLBuiltinFunctionOptions(language_options=_language()).to_proto()
+
+
+@cache
+def _options() -> Any:
+    options = types.AnalyzerOptions(language_options=_language())
+    options.default_timezone = "UTC"
+    return options.to_proto()

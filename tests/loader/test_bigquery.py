@@ -1,0 +1,208 @@
+"""The loading protocol through the real BigQuery client, against a strict fake of the jobs endpoints."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+import responses
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from loader.errors import RefusedError, WarehouseError
+from loader.landing import Pull
+from loader.warehouse import Converted, raw_tables
+from loader.warehouse.bigquery import BigQueryWarehouse
+
+HOST = "https://bigquery.test"
+PULL = Pull("bot_a", datetime(2024, 6, 3, 7, 30, tzinfo=UTC))
+ROWS = 3
+
+
+class FakeBigQuery:
+    """Load jobs as BigQuery keeps them: an id is taken once, a job that succeeds adds its rows once.
+
+    Attributes:
+        rows: by table.
+        jobs: every job by its id, as the API shows it.
+        accidents: what happens to the next jobs of a table, one after the other.
+    """
+
+    def __init__(self):
+        self.rows = Counter()
+        self.jobs = {}
+        self.loads = []
+        self.accidents = {}
+        self.not_found = 0
+        self.sessions = []
+        self.lost = set()
+
+    def begin(self, request):
+        """A resumable upload, as the client does it: the job first, then its bytes to an address of their own."""
+        self.sessions.append(json.loads(request.body))
+        return 200, {"location": f"{HOST}/session/{len(self.sessions) - 1}"}, ""
+
+    def finish(self, request):
+        number = int(request.url.split("/")[-1])
+        if number in self.lost:
+            return error(503, "backendError", "nothing is heard of this upload again")
+        status, headers, body = self.start(copy.deepcopy(self.sessions[number]))
+        if status == 503:
+            self.lost.add(number)
+        return status, headers, body
+
+    def start(self, job):
+        job_id = job["jobReference"]["jobId"]
+        table = job["configuration"]["load"]["destinationTable"]["tableId"]
+        if job_id in self.jobs:
+            return error(409, "duplicate", f"Already Exists: Job {job_id}")
+        accident = self.accidents[table].pop(0) if self.accidents.get(table) else None
+        if accident == "never arrives":
+            return error(503, "backendError", "try again")
+        if accident == "quota":
+            return error(403, "quotaExceeded", "too many load jobs")
+        self.loads.append(table)
+        job |= {"status": {"state": "DONE"}, "id": job_id, "kind": "bigquery#job"}
+        self.jobs[job_id] = job
+        if accident in ("backendError", "invalid"):
+            job["status"] |= {"errorResult": {"reason": accident, "message": "it failed"}}
+        elif accident != "loads nothing":
+            self.rows[table] += ROWS if table != "pulls" else 1
+        if accident == "still running":
+            job["status"]["state"] = "RUNNING"
+        if accident == "answer lost":
+            return error(503, "backendError", "the answer was lost")
+        return 200, {}, json.dumps(job)
+
+    def get_job(self, request):
+        if self.not_found:
+            self.not_found -= 1
+            return error(404, "notFound", "Not found: Job")
+        job_id = request.url.split("/")[-1].split("?")[0]
+        if job_id not in self.jobs:
+            return error(404, "notFound", "Not found: Job")
+        answer = json.dumps(self.jobs[job_id])
+        self.jobs[job_id]["status"]["state"] = "DONE"
+        return 200, {}, answer
+
+    def query(self, request):
+        table = re.search(r"`\.(\w+)", json.loads(request.body)["query"])[1]
+        return (
+            200,
+            {},
+            json.dumps(
+                {
+                    "jobComplete": True,
+                    "jobReference": {"projectId": "p", "jobId": "q", "location": "US"},
+                    "schema": {"fields": [{"name": "found", "type": "INTEGER"}]},
+                    "rows": [{"f": [{"v": str(self.rows[table])}]}],
+                    "totalRows": "1",
+                }
+            ),
+        )
+
+
+def error(status, reason, message):
+    return (
+        status,
+        {},
+        json.dumps({"error": {"code": status, "message": message, "errors": [{"reason": reason}]}}),
+    )
+
+
+@pytest.fixture
+def fake():
+    fake = FakeBigQuery()
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        api = f"{HOST}/bigquery/v2/projects/p"
+        mock.add_callback("POST", re.compile(rf"{HOST}/upload/.*"), fake.begin)
+        mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.finish)
+        mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.get_job)
+        mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.query)
+        mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), lambda request: (200, {}, request.body))
+        yield fake
+
+
+@pytest.fixture
+def warehouse(fake, monkeypatch):
+    # the client itself tries again for ten minutes; they are not waited for
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    client = bigquery.Client(
+        "p", AnonymousCredentials(), location="US", client_options={"api_endpoint": HOST}
+    )
+    return BigQueryWarehouse(client, wait=0)
+
+
+@pytest.fixture
+def converted(tmp_path):
+    tables = [table for table in raw_tables() if table != "pulls"]
+    files = {table: [tmp_path / f"{table}.parquet"] for table in (*tables, "pulls")}
+    for table, (path,) in files.items():
+        path.write_text(f"rows of {table}")
+    return Converted(files, dict.fromkeys(tables, ROWS))
+
+
+def test_a_pull_is_loaded_and_its_ledger_row_comes_last(fake, warehouse, converted):
+    warehouse.load(PULL, converted)
+    assert fake.rows == dict.fromkeys(converted.rows, ROWS) | {"pulls": 1}
+    assert fake.loads[-1] == "pulls"
+
+
+def test_a_pull_in_the_ledger_is_left_alone(fake, warehouse, converted):
+    warehouse.load(PULL, converted)
+    loads = list(fake.loads)
+    warehouse.load(PULL, converted)
+    assert fake.loads == loads
+
+
+def test_after_a_crash_the_jobs_that_were_done_are_adopted(fake, warehouse, converted):
+    warehouse.load(PULL, converted)
+    # the crash: everything but the ledger
+    fake.rows["pulls"] = 0
+    ledger = next(job_id for job_id in fake.jobs if "-pulls-" in job_id)
+    del fake.jobs[ledger]
+    warehouse.load(PULL, converted)
+    assert fake.rows == dict.fromkeys(converted.rows, ROWS) | {"pulls": 1}
+    assert Counter(fake.loads)["users"] == 1
+
+
+@pytest.mark.parametrize("accident", ["answer lost", "never arrives", "still running", "backendError"])
+def test_rows_come_once_whatever_happens_to_a_job(fake, warehouse, converted, accident):
+    fake.accidents["users"] = [accident]
+    warehouse.load(PULL, converted)
+    assert fake.rows == dict.fromkeys(converted.rows, ROWS) | {"pulls": 1}
+
+
+def test_a_job_that_failed_for_a_passing_reason_is_followed_by_the_next_generation(
+    fake, warehouse, converted
+):
+    fake.accidents["users"] = ["backendError"]
+    warehouse.load(PULL, converted)
+    assert [job_id[-3:] for job_id in fake.jobs if "-users-" in job_id] == ["-g1", "-g2"]
+
+
+def test_a_job_is_adopted_though_bigquery_does_not_find_it_for_a_moment(fake, warehouse, converted):
+    warehouse.load(PULL, converted)
+    fake.rows["pulls"] = 0
+    fake.not_found = 2
+    warehouse.load(PULL, converted)
+    assert Counter(fake.loads) == Counter(list(raw_tables()))
+
+
+@pytest.mark.parametrize(("accident", "words"), [("invalid", "it failed"), ("quota", "too many load jobs")])
+def test_a_final_error_ends_the_load_without_a_ledger_row(fake, warehouse, converted, accident, words):
+    fake.accidents["users"] = [accident]
+    with pytest.raises(WarehouseError, match=f"{words}.*reload"):
+        warehouse.load(PULL, converted)
+    assert fake.rows["pulls"] == 0
+
+
+def test_a_wrong_row_count_keeps_the_pull_out_of_the_ledger(fake, warehouse, converted):
+    fake.accidents["users"] = ["loads nothing"]
+    with pytest.raises(RefusedError, match="users has 0 rows of this pull instead of 3"):
+        warehouse.load(PULL, converted)
+    assert fake.rows["pulls"] == 0

@@ -1,0 +1,30 @@
+"""The worked questions of analyses/ run on what the loader and dbt make of a sandbox bot, and give an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pipeline.project import ROOT
+
+# one worker of pytest-xdist runs them all, on one build
+pytestmark = pytest.mark.xdist_group("month")
+
+QUESTIONS = sorted(path.stem for path in (ROOT / "analyses").glob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def compiled(month):
+    """Every question, as dbt compiles it for the month's warehouse."""
+    month.project.dbt("compile", "--select", "path:analyses")
+    folder = month.project.target_path / "compiled" / "chatfuel" / "analyses"
+    return {path.stem: path.read_text() for path in folder.glob("*.sql")}
+
+
+def test_there_are_eight_questions(compiled):
+    assert len(QUESTIONS) == 8
+    assert sorted(compiled) == QUESTIONS
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_has_an_answer(compiled, month, question):
+    assert month.project.query(compiled[question])
