@@ -105,7 +105,16 @@ def test_the_version_is_told(environment):
     assert __version__ in run("--version")[1]
 
 
+@pytest.fixture
+def sigint():
+    """A shell that runs the tests in the background has them ignore SIGINT, which children inherit; here they do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.usefixtures("sigint")
 def test_a_signal_ends_a_pull_and_nothing_is_committed(environment, tmp_path, tamper, number, code):
     asked, over = threading.Event(), threading.Event()
 
