@@ -61,6 +61,15 @@ READ_WHOLE = {
         "fct_chatfuel__daily_kpi_values",
         "int_chatfuel__kpi_events",
     ): "every day anew, from the events that count",
+    ("fct_chatfuel__broadcasts", "int_chatfuel__kpi_events"): "counts what followed every broadcast",
+    # these days see nobody move between steps
+    **dict.fromkeys(
+        [
+            ("int_chatfuel__engagement_moves", "fct_chatfuel__user_events"),
+            ("int_chatfuel__engagement_moves", "int_chatfuel__kpi_versions"),
+        ],
+        "an empty table does not tell which pulls it has seen",
+    ),
 }
 
 
