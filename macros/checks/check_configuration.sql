@@ -33,6 +33,13 @@
             "chatfuel_attribution_days is '" ~ days ~ "'. Set it in dbt_project.yml to a whole number of days, 0 or more."
         ) %}
     {% endif %}
+    {% for name in ['chatfuel_engagement_steps', 'chatfuel_opinions', 'chatfuel_kpi_columns'] %}
+        {% if var(name) is string or not var(name) %}
+            {% do exceptions.raise_compiler_error(
+                name ~ " names no KPI. Set it in dbt_project.yml to a list of KPIs of seeds/kpi_rules.csv."
+            ) %}
+        {% endif %}
+    {% endfor %}
     {% set rebuild_from = var('chatfuel_rebuild_from') %}
     {% if rebuild_from and not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', rebuild_from | string) %}
         {% do exceptions.raise_compiler_error(

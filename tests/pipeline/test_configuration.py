@@ -23,6 +23,8 @@ def test_no_pull_loaded_yet(project):
         ),
         ({"chatfuel_attribution_days": -1}, "chatfuel_attribution_days is '-1'"),
         ({"chatfuel_attribution_days": "a week"}, "chatfuel_attribution_days is 'a week'"),
+        ({"chatfuel_engagement_steps": []}, "chatfuel_engagement_steps names no KPI"),
+        ({"chatfuel_opinions": "support"}, "chatfuel_opinions names no KPI"),
         ({"chatfuel_rebuild_from": "yesterday"}, "chatfuel_rebuild_from is 'yesterday', which is no date"),
     ],
 )

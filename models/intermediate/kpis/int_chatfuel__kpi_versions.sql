@@ -28,8 +28,9 @@ matched as (
     where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
 ),
 
+-- One value may meet several rules of one KPI.
 final as (
-    select
+    select distinct
         version_key,
         bot_id,
         chatfuel_user_id,
