@@ -80,7 +80,7 @@ final as (
         calendar.bot_id,
         calendar.date_day as date,
         calendar.kpi,
-        -- a day without a pull, or before the KPI was counted, is a gap; but for what carries its own time, as a sign-up
+        -- a day without a pull, or before the KPI was counted, is a gap, but for what carries its own time
         case
             when calendar.pull_count > 0 and kpi_totals.total_users is not null then coalesce(daily_users.users, 0)
             else daily_users.users

@@ -169,8 +169,3 @@ def expire(project, before):
             "select table_name from duckdb_tables() where schema_name = 'chatfuel_raw' and table_name <> 'pulls'"
         ).fetchall():
             connection.execute(f"delete from chatfuel_raw.{table} where pull_date < date '{before}'")
-
-
-def test_a_plain_dbt_build_works_on_raw_tables_alone(project):
-    load(project, PULLS)
-    project.dbt("build")
