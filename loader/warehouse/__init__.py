@@ -27,10 +27,11 @@ class Column(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a raw table is, and the columns that it is filtered on."""
+    """What a raw table is, the columns that it is filtered on, and whether its old rows may expire."""
 
     description: str
     cluster_by: tuple[str, ...]
+    expires: bool
 
 
 @cache
@@ -52,7 +53,7 @@ def raw_tables() -> dict[str, tuple[Column, ...]]:
 def raw_layout(table: str) -> Layout:
     """Return how a warehouse that knows such things lays a raw table out."""
     definition = _raw_schema()["tables"][table]
-    return Layout(definition["description"], tuple(definition["cluster_by"]))
+    return Layout(definition["description"], tuple(definition["cluster_by"]), definition["expires"])
 
 
 @cache

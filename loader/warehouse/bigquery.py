@@ -28,6 +28,7 @@ from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_colu
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
 _GENERATIONS = 4
+_DAY_MS = 24 * 60 * 60 * 1000
 # The answer was lost on the way: the job may be there or not.
 _UNKNOWN_OUTCOME = (ServerError, RetryError, requests.ConnectionError, requests.Timeout)
 
@@ -35,16 +36,26 @@ _UNKNOWN_OUTCOME = (ServerError, RetryError, requests.ConnectionError, requests.
 class BigQueryWarehouse(Warehouse):
     """Raw tables in one dataset of BigQuery, partitioned by ``pull_date``."""
 
-    def __init__(self, client: bigquery.Client, *, dataset: str = RAW_SCHEMA, wait: float = 1) -> None:
+    def __init__(
+        self,
+        client: bigquery.Client,
+        *,
+        dataset: str = RAW_SCHEMA,
+        retention_days: int | None = None,
+        wait: float = 1,
+    ) -> None:
         """Use a client.
 
         Args:
             client: Its project and location are those of the dataset.
             dataset: Where the raw tables are.
+            retention_days: Days after their ``pull_date`` that partitions of raw rows are kept; the ledger is
+                kept for ever. None: for ever too.
             wait: Seconds before the second attempt at whatever is worth one; later ones wait longer.
         """
         self._client = client
         self._dataset = f"{client.project}.{dataset}"
+        self._retention_days = retention_days
         self._wait = wait
 
     @classmethod
@@ -52,7 +63,7 @@ class BigQueryWarehouse(Warehouse):
         """Use what the variables of profiles.yml name, with application default credentials.
 
         Raises:
-            ConfigurationError: There is no project, or nobody is signed in.
+            ConfigurationError: There is no project, nobody is signed in, or the retention is no number.
         """
         project = os.environ.get("CHATFUEL_BIGQUERY_PROJECT")
         if not project:
@@ -60,15 +71,22 @@ class BigQueryWarehouse(Warehouse):
                 "Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets."
             )
         location = os.environ.get("CHATFUEL_BIGQUERY_LOCATION", "US")
+        retention = os.environ.get("CHATFUEL_RAW_RETENTION_DAYS", "")
+        if retention and not (retention.isdecimal() and int(retention) > 0):
+            raise ConfigurationError(
+                f"CHATFUEL_RAW_RETENTION_DAYS is {retention!r}; set it to a whole number of days, 1 or more,"
+                " or not at all to keep raw rows for ever."
+            )
         # the emulator of the tests knows nobody; the client finds it by this variable too
         credentials = AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
         try:
-            return cls(bigquery.Client(project, credentials, location=location))
+            client = bigquery.Client(project, credentials, location=location)
         except GoogleAuthError as error:
             raise ConfigurationError(
                 "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
                 " or set GOOGLE_APPLICATION_CREDENTIALS."
             ) from error
+        return cls(client, retention_days=int(retention) if retention else None)
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
@@ -114,9 +132,14 @@ class BigQueryWarehouse(Warehouse):
             definition = bigquery.Table(f"{self._dataset}.{table}", schema)
             definition.description = layout.description
             definition.labels = {"app": "chatfuel"}
-            definition.time_partitioning = bigquery.TimePartitioning(field="pull_date")
+            kept_days = self._retention_days if layout.expires else None
+            definition.time_partitioning = bigquery.TimePartitioning(
+                field="pull_date", expiration_ms=kept_days and kept_days * _DAY_MS
+            )
             definition.clustering_fields = list(layout.cluster_by)
-            self._client.create_table(definition, exists_ok=True)
+            found = self._client.create_table(definition, exists_ok=True)
+            if found.time_partitioning.expiration_ms != definition.time_partitioning.expiration_ms:
+                self._client.update_table(definition, ["time_partitioning"])
 
     def _load_table(self, table: str, pull: Pull, converted: Converted) -> None:
         for path in converted.files[table]:

@@ -1,17 +1,20 @@
-"""The loader on the emulator: what it loads there is what it loads into DuckDB."""
+"""The whole chain on the emulator: sandbox, loader, dbt; ten days, beside the same ten days on DuckDB."""
 
 from __future__ import annotations
 
-import duckdb
 import pytest
 from click.testing import CliRunner
 
 from loader import cli
 from loader.warehouse import raw_tables
 from sandbox.server import running
+from tests.emulator.compare import comparable, difference, relations
 from tests.emulator.warehouse import GCP_PROJECT, EmulatedProject
+from tests.pipeline.project import Project
 
-pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("bigquery")]
+pytestmark = [pytest.mark.emulator, pytest.mark.slow, pytest.mark.xdist_group("bigquery")]
+
+DAY_BY_DAY, AT_ONCE = range(5), range(5, 10)
 
 
 def run(*arguments):
@@ -19,32 +22,60 @@ def run(*arguments):
     assert result.exit_code == 0, result.output
 
 
-def test_a_pull_is_loaded_once_and_as_into_duckdb(emulator, tmp_path, monkeypatch):
-    project = EmulatedProject(tmp_path / "warehouse.duckdb", tmp_path / "target", emulator, "chatfuel")
-    with running(users=60, attributes=40) as sandbox:
+@pytest.fixture(scope="module")
+def ten_days(emulator, tmp_path_factory):
+    """Both warehouses after five days, each built, and five more that one build takes in."""
+    folder = tmp_path_factory.mktemp("ten_days")
+    on_duckdb = Project(folder / "warehouse.duckdb", folder / "target_duckdb")
+    on_bigquery = EmulatedProject(on_duckdb.path, folder / "target_bigquery", emulator, "chatfuel")
+    with running(users=60, attributes=40) as sandbox, pytest.MonkeyPatch.context() as environment:
         for name, value in {
             "CHATFUEL_TOKEN": sandbox.token,
             "CHATFUEL_BOT_ID": sandbox.bot_id,
             "CHATFUEL_BASE_URL": sandbox.url,
-            "CHATFUEL_LANDING": str(tmp_path / "landing"),
-            "CHATFUEL_DUCKDB_PATH": str(project.path),
+            "CHATFUEL_LANDING": str(folder / "landing"),
+            "CHATFUEL_DUCKDB_PATH": str(on_duckdb.path),
             "CHATFUEL_BIGQUERY_PROJECT": GCP_PROJECT,
-            "BIGQUERY_EMULATOR_HOST": emulator.url,
         }.items():
-            monkeypatch.setenv(name, value)
-        run("pull", "--target", "emulator", "--as-of", "2024-06-03T07:30:00Z")
-    # the same landed pull, into both: the sandbox is not asked again
-    run("reload", "20240603T073000Z", "--target", "emulator")
-    run("reload", "20240603T073000Z", "--target", "dev")
+            environment.setenv(name, value)
+        for day in (*DAY_BY_DAY, *AT_ONCE):
+            now = sandbox.move_to(day)
+            with pytest.MonkeyPatch.context() as emulated:
+                emulated.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+                run("pull", "--target", "emulator", "--as-of", now.isoformat())
+                # a second time finds it loaded
+                run("reload", f"{now:%Y%m%dT%H%M%SZ}", "--target", "emulator")
+            # the same landed pull: the sandbox is not asked again
+            run("reload", f"{now:%Y%m%dT%H%M%SZ}", "--target", "dev")
+            if day in DAY_BY_DAY:
+                on_bigquery.build("--exclude-resource-type", "test")
+                on_duckdb.build("--exclude-resource-type", "test")
+    on_bigquery.build()
+    on_duckdb.build()
+    return on_bigquery, relations(on_duckdb)
+
+
+def test_pulls_are_loaded_once_and_as_into_duckdb(ten_days):
+    on_bigquery, expected = ten_days
     for table in raw_tables():
-        with duckdb.connect(project.path) as connection:
-            cursor = connection.execute(f"select * from chatfuel_raw.{table}")
-            columns = [column[0] for column in cursor.description]
-            expected = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        loaded = project.query(f"select * from chatfuel_raw.{table}")
-        assert sorted(map(without_zone, loaded)) == sorted(map(without_zone, expected)), table
+        loaded = on_bigquery.query(f"select * from chatfuel_raw.{table}")
+        rows = expected[f"chatfuel_raw.{table}"]
+        assert comparable(loaded) == comparable(rows), f"{table}: {difference(loaded, rows, 'BigQuery')}"
         assert loaded or table not in ("pulls", "users", "user_attributes")
 
 
-def without_zone(row):
-    return repr({**row, "pulled_at": row["pulled_at"].replace(tzinfo=None)})
+def test_ten_days_of_the_loader_give_every_table_the_rows_of_duckdb(ten_days):
+    on_bigquery, expected = ten_days
+    tables = on_bigquery.tables()
+    assert len(tables) > 15
+    for name, rows in tables.items():
+        assert comparable(rows) == comparable(expected[name]), (
+            f"{name}: {difference(rows, expected[name], 'BigQuery')}"
+        )
+
+
+def test_building_once_more_changes_nothing(ten_days):
+    on_bigquery, _ = ten_days
+    before = {name: comparable(rows) for name, rows in on_bigquery.tables().items()}
+    on_bigquery.build("--exclude-resource-type", "test")
+    assert {name: comparable(rows) for name, rows in on_bigquery.tables().items()} == before

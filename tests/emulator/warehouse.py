@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from dbt_common.events.base_types import EventMsg
 from duckdb_extensions import import_extension
@@ -118,17 +119,16 @@ class EmulatedProject(Project):
             BuildError: it failed.
         """
         self.sent.clear()
-        os.environ["BIGQUERY_EMULATOR_HOST"] = self.emulator.url
-        os.environ["CHATFUEL_BIGQUERY_DATASET"] = self.dataset
-        os.environ["CHATFUEL_BIGQUERY_PROJECT"] = GCP_PROJECT
+        environment = {
+            "BIGQUERY_EMULATOR_HOST": self.emulator.url,
+            "CHATFUEL_BIGQUERY_DATASET": self.dataset,
+            "CHATFUEL_BIGQUERY_PROJECT": GCP_PROJECT,
+        }
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
-        try:
+        with patch.dict(os.environ, environment):
             return super().dbt(
                 *arguments, "--target", self.target, variables={**raw_schema, **(variables or {})}
             )
-        finally:
-            for name in ("BIGQUERY_EMULATOR_HOST", "CHATFUEL_BIGQUERY_DATASET", "CHATFUEL_BIGQUERY_PROJECT"):
-                del os.environ[name]
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
 
 import pytest
 import sqlglot
 import yaml
 from sqlglot import exp
 
+from tests.emulator.compare import comparable, difference, relations
 from tests.emulator.scenario import DAYS, load_days
 from tests.emulator.warehouse import GCP_PROJECT, EmulatedProject
 from tests.googlesql.oracle import Oracle, RejectedError
@@ -146,20 +145,6 @@ def builds(tmp_path_factory, emulator):
             columns = {field.name: ALIASES.get(field.field_type, field.field_type) for field in table.schema}
             oracle.define(on_bigquery_name(node), columns)
     return Builds(on_bigquery, *built, nodes, oracle, queries)
-
-
-def relations(project):
-    with project.connect() as connection:
-        names = connection.execute(
-            "select schema_name || '.' || name from (select schema_name, table_name as name from duckdb_tables() "
-            "union all select schema_name, view_name from duckdb_views()) where schema_name like 'chatfuel%'"
-        ).fetchall()
-        rows = {}
-        for (name,) in names:
-            cursor = connection.execute(f"select * from {name}")
-            columns = [column[0] for column in cursor.description]
-            rows[name] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-        return rows
 
 
 def on_bigquery_name(node):
@@ -296,29 +281,6 @@ def merged(rows, changes, unique_key):
     return list((by_key | {tuple(row[key] for key in keys): row for row in changes}).values())
 
 
-def comparable(rows):
-    return sorted(
-        # dbt_scd_id hashes what each warehouse writes for a time
-        repr(sorted((name, plain(value)) for name, value in row.items() if name != "dbt_scd_id"))
-        for row in rows
-    )
-
-
-def difference(derived, expected, side="Google"):
-    left, right = comparable(derived), comparable(expected)
-    only_left = [row for row in left if row not in right][:2]
-    only_right = [row for row in right if row not in left][:2]
-    return f"{len(left)} rows, DuckDB {len(right)}; {side} only {only_left}; DuckDB only {only_right}"
-
-
-def plain(value):
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None).isoformat() + "Z"
-    if isinstance(value, date):
-        return value.isoformat()
-    return float(value) if isinstance(value, Decimal | int) and not isinstance(value, bool) else value
-
-
 @pytest.mark.googlesql
 def test_a_daily_run_reads_the_big_tables_at_constant_partitions(builds):
     read_whole = set()
@@ -367,12 +329,13 @@ def test_merges_into_big_tables_read_rows_that_can_still_change_or_none(builds):
 
 
 @pytest.mark.googlesql
-def test_on_prod_nothing_of_the_emulator_is_active(builds, analysed, tmp_path):
+def test_on_prod_nothing_of_the_emulator_is_active(builds, analysed, tmp_path, monkeypatch):
     """The marts' DDL as prod sends it: the emulator takes no column list, so dbt fails, after it sent what counts."""
     profiles = yaml.safe_load((ROOT / "profiles.yml").read_text())
     # prod itself, but for what signs in
     profiles["chatfuel"]["outputs"]["prod"] |= {"method": "oauth-secrets", "token": "none", "job_retries": 0}
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    monkeypatch.setenv("CHATFUEL_ENVIRONMENT", "production")
     prod = replace(builds.on_bigquery, target="prod", profiles=tmp_path, target_path=tmp_path)
     sent = []
     for mart in ("fct_chatfuel__broadcasts", "fct_chatfuel__user_events"):
@@ -383,6 +346,7 @@ def test_on_prod_nothing_of_the_emulator_is_active(builds, analysed, tmp_path):
     assert "primary key (event_key) not enforced" in created["fct_chatfuel__user_events"]
     assert "partition by timestamp_trunc(observed_at, day)" in created["fct_chatfuel__user_events"]
     assert "cluster by bot_id, event_type" in created["fct_chatfuel__user_events"]
+    assert '("environment", "production")' in created["fct_chatfuel__user_events"].replace("'", '"')
     assert "primary key (broadcast_key) not enforced" in created["fct_chatfuel__broadcasts"]
     for node, statement in sent:
         builds.oracle.analyse(node, statement)

@@ -13,7 +13,7 @@ import responses
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from loader.errors import RefusedError, WarehouseError
+from loader.errors import ConfigurationError, RefusedError, WarehouseError
 from loader.landing import Pull
 from loader.warehouse import Converted, raw_tables
 from loader.warehouse.bigquery import BigQueryWarehouse
@@ -40,6 +40,31 @@ class FakeBigQuery:
         self.not_found = 0
         self.sessions = []
         self.lost = set()
+        self.tables = {}
+
+    def create(self, request):
+        table = json.loads(request.body)
+        table_id = table.get("tableReference", {}).get("tableId")
+        if table_id in self.tables:
+            return error(409, "duplicate", f"Already Exists: Table {table_id}")
+        if table_id:
+            self.tables[table_id] = table
+        return 200, {}, request.body
+
+    def get_table(self, request):
+        return 200, {}, json.dumps(self.tables[request.url.split("/")[-1].split("?")[0]])
+
+    def update_table(self, request):
+        table = self.tables[request.url.split("/")[-1].split("?")[0]]
+        table |= json.loads(request.body)
+        return 200, {}, json.dumps(table)
+
+    def expiry(self):
+        """Days that partitions are kept, by table."""
+        milliseconds = {
+            name: table["timePartitioning"].get("expirationMs") for name, table in self.tables.items()
+        }
+        return {name: value and int(value) / 86_400_000 for name, value in milliseconds.items()}
 
     def begin(self, request):
         """A resumable upload, as the client does it: the job first, then its bytes to an address of their own."""
@@ -123,18 +148,25 @@ def fake():
         mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.finish)
         mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.get_job)
         mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.query)
-        mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), lambda request: (200, {}, request.body))
+        mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), fake.create)
+        mock.add_callback("GET", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.get_table)
+        mock.add_callback("PATCH", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.update_table)
         yield fake
 
 
 @pytest.fixture
-def warehouse(fake, monkeypatch):
+def open_warehouse(fake, monkeypatch):
     # the client itself tries again for ten minutes; they are not waited for
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     client = bigquery.Client(
         "p", AnonymousCredentials(), location="US", client_options={"api_endpoint": HOST}
     )
-    return BigQueryWarehouse(client, wait=0)
+    return lambda **options: BigQueryWarehouse(client, wait=0, **options)
+
+
+@pytest.fixture
+def warehouse(open_warehouse):
+    return open_warehouse()
 
 
 @pytest.fixture
@@ -206,3 +238,29 @@ def test_a_wrong_row_count_keeps_the_pull_out_of_the_ledger(fake, warehouse, con
     with pytest.raises(RefusedError, match="users has 0 rows of this pull instead of 3"):
         warehouse.load(PULL, converted)
     assert fake.rows["pulls"] == 0
+
+
+def test_raw_rows_are_kept_for_ever_unless_told_otherwise(fake, warehouse, converted):
+    warehouse.load(PULL, converted)
+    assert fake.expiry() == dict.fromkeys(raw_tables())
+
+
+def test_partitions_of_raw_rows_expire_and_those_of_the_ledger_never(fake, open_warehouse, converted):
+    open_warehouse(retention_days=90).load(PULL, converted)
+    assert fake.expiry() == dict.fromkeys(raw_tables(), 90) | {"pulls": None}
+
+
+def test_another_retention_holds_for_tables_that_are_there(fake, open_warehouse, converted):
+    open_warehouse(retention_days=90).load(PULL, converted)
+    open_warehouse(retention_days=30).load(PULL, converted)
+    assert fake.expiry() == dict.fromkeys(raw_tables(), 30) | {"pulls": None}
+    open_warehouse().load(PULL, converted)
+    assert fake.expiry() == dict.fromkeys(raw_tables())
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "ninety"])
+def test_a_retention_that_is_no_number_of_days_is_told(monkeypatch, days):
+    monkeypatch.setenv("CHATFUEL_BIGQUERY_PROJECT", "p")
+    monkeypatch.setenv("CHATFUEL_RAW_RETENTION_DAYS", days)
+    with pytest.raises(ConfigurationError, match=r"CHATFUEL_RAW_RETENTION_DAYS is .*whole number of days"):
+        BigQueryWarehouse.from_environment()
