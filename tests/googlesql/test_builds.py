@@ -8,6 +8,7 @@ reference implementation (marker `googlesql`).
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import pytest
@@ -93,6 +94,8 @@ class Builds:
 
     Attributes:
         queries: what dbt compiles the data tests and analyses to, by their node.
+        unit_tests: what dbt sent for its unit tests, as pairs of node and statement; they passed on the emulator.
+        unit_test_names: all that there are.
     """
 
     on_bigquery: EmulatedProject
@@ -102,6 +105,8 @@ class Builds:
     nodes: dict[str, dict]
     oracle: Oracle
     queries: dict[str, str]
+    unit_tests: list[tuple[str, str]]
+    unit_test_names: Collection[str]
 
 
 # What the analyser is not asked, each with the reason.
@@ -126,6 +131,8 @@ def builds(tmp_path_factory, emulator):
     built = build(DAYS[0]), build(DAYS[1]), build(*DAYS[2:], arguments=())
     manifest = json.loads((on_bigquery.target_path / "manifest.json").read_text())
     nodes = {node["name"]: node for node in manifest["nodes"].values()}
+    on_bigquery.dbt("test", "--select", "test_type:unit")
+    unit_tests = [(node, statement) for node, statement in on_bigquery.sent if node.startswith("unit_test.")]
     on_bigquery.dbt("compile")
     compiled = json.loads((on_bigquery.target_path / "run_results.json").read_text())["results"]
     queries = {
@@ -144,7 +151,7 @@ def builds(tmp_path_factory, emulator):
             table = on_bigquery.client.get_table(f"{node['schema']}.{node['alias']}", retry=None, timeout=30)
             columns = {field.name: ALIASES.get(field.field_type, field.field_type) for field in table.schema}
             oracle.define(on_bigquery_name(node), columns)
-    return Builds(on_bigquery, *built, nodes, oracle, queries)
+    return Builds(on_bigquery, *built, nodes, oracle, queries, unit_tests, manifest["unit_tests"].keys())
 
 
 def on_bigquery_name(node):
@@ -178,7 +185,9 @@ def test_a_second_build_changes_nothing(builds):
 def analysed(builds):
     """What the analyser refused."""
     rejected = []
-    for node, statement in dict.fromkeys([*builds.first.sent, *builds.clump.sent, *builds.queries.items()]):
+    for node, statement in dict.fromkeys(
+        [*builds.first.sent, *builds.clump.sent, *builds.unit_tests, *builds.queries.items()]
+    ):
         try:
             builds.oracle.analyse(node, statement)
         except RejectedError as error:
@@ -209,13 +218,14 @@ def test_what_only_bigquery_refuses_is_told_with_the_name_of_the_model(builds, a
 
 
 @pytest.mark.googlesql
-def test_every_model_snapshot_data_test_and_analysis_was_analysed(builds, analysed):
+def test_every_model_snapshot_test_and_analysis_was_analysed(builds, analysed):
     first, clump = ({node for node, _ in build.sent} for build in (builds.first, builds.clump))
     for name, node in builds.nodes.items():
         if node["resource_type"] in ("model", "snapshot"):
             assert node["unique_id"] in first & clump
         if node["resource_type"] in ("test", "analysis") and name not in NOT_ANALYSED:
             assert node["unique_id"] in builds.queries
+    assert {node for node, _ in builds.unit_tests} == builds.unit_test_names
 
 
 @pytest.mark.googlesql
@@ -259,7 +269,9 @@ def test_google_s_own_evaluator_gives_the_rows_of_duckdb(builds, analysed):
         if comparable(derived) != comparable(expected):
             different.append(f"{name}, incremental build: {difference(derived, expected)}")
     assert different == []
-    assert not evaluated & NOT_EVALUATED.keys()
+    for name in NOT_EVALUATED:
+        statements = [sql for node, sql in builds.clump.sent if node.endswith(f".{name}")]
+        assert len(statements) > 1, f"{name} is one statement: it can be evaluated"
 
 
 def evaluate(builds, node, build, rows):
