@@ -223,6 +223,13 @@ function bars(title, kinds, colors, values, options) {
   );
 }
 
+// Whether white is easier to read than black on a cell that is so far from the weakest colour of a heat map to the strongest.
+function isDark(share) {
+  const [weakest, strongest] = ["heat0", "heat"].map((name) => color(name).slice(1).match(/../g).map((part) => parseInt(part, 16) / 255));
+  const linear = weakest.map((part, position) => part + (strongest[position] - part) * share).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] < 0.179;
+}
+
 const palette = (names, colors) => ({ scale: { domain: names, range: colors.map(color) }, legend: { labelExpr: "upper(slice(datum.label,0,1)) + replace(slice(datum.label,1), /_/g, ' ')" } });
 const tip = (...fields) => fields.map(([field, title, format]) => ({ field, title, format, type: format ? "quantitative" : "nominal" }));
 const timed = (row) => ({ ...row, t: toTime(row.date), day: longDay(row.date) });
@@ -415,7 +422,7 @@ function journeys() {
   const cells = steps.flatMap((from) =>
     steps.filter((to) => to !== from).map((to) => ({ from: label(from), to: label(to), users: sum(moves.filter((move) => move.from_step === from && move.to_step === to).map((move) => move.users)) })),
   );
-  const heat = (field, format) => ({ field, type: "quantitative", scale: { range: [color("heat0"), color("heat")], domainMin: 0 }, legend: null, format });
+  const heat = (field, domain) => ({ field, type: "quantitative", scale: { range: [color("heat0"), color("heat")], interpolate: "rgb", ...domain }, legend: null });
   chart(
     "From step to step",
     {
@@ -425,11 +432,11 @@ function journeys() {
         tooltip: tip(["from", "From"], ["to", "To"], ["users", "Moves", ",d"]),
       },
       layer: [
-        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("users") } },
-        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "users", type: "quantitative", format: ",d" }, color: { condition: { test: `datum.users > ${Math.max(...cells.map((cell) => cell.users)) * 0.55}`, value: color("card") }, value: color("ink") } } },
+        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("users", { domainMin: 0 }) } },
+        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "users", type: "quantitative", format: ",d" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
       ],
     },
-    moves.length ? cells : [],
+    moves.length ? cells.map((cell) => ({ ...cell, isDark: isDark(cell.users / Math.max(...cells.map(({ users }) => users))) })) : [],
     { width: "half", note: "Moves in the range. A user counts once a day for each move.", height: 240 },
   );
   const rank = Object.fromEntries(steps.map((step, position) => [step, position]));
@@ -445,7 +452,8 @@ function journeys() {
   const field = `${state.cohort}_users`;
   const cohorts = rows("cohorts")
     .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
-    .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users }));
+    .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users }))
+    .map((row) => ({ ...row, isDark: isDark(row.rate) }));
   const weeks = [...new Set(cohorts.map((row) => row.week))].sort().slice(-16);
   const recent = cohorts.filter((row) => weeks.includes(row.week));
   const head = chart(
@@ -459,8 +467,8 @@ function journeys() {
         tooltip: tip(["name", "Signed up in the week of"], ["age", "Weeks since"], ["users", "Users", ",d"], ["cohort", "Of", ",d"], ["rate", "Share", ".1%"]),
       },
       layer: [
-        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: { ...heat("rate"), scale: { range: [color("heat0"), color("heat")], domain: [0, 1] } } } },
-        { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "rate", type: "quantitative", format: ".0%" }, color: { condition: { test: "datum.rate > 0.6", value: color("card") }, value: color("ink") } } },
+        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("rate", { domain: [0, 1] }) } },
+        { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "rate", type: "quantitative", format: ".0%" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
       ],
     },
     recent,

@@ -341,3 +341,50 @@ def test_small_groups_are_left_out_if_asked(project):
         ]
         assert None in numbers, name
         assert [value for value in numbers if value is not None and 0 < value < 10] == [], name
+
+
+def luminance(text):
+    channels = [int(part, 16) / 255 for part in re.findall("..", text.removeprefix("#"))]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one, other):
+    """As WCAG 2 defines it: 4.5 is enough for text, 3 for lines and marks."""
+    low, high = sorted(luminance(each) for each in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def in_hex(colour):
+    """`rgb(1, 2, 3)`, as Vega writes what it mixed, as `#010203`."""
+    return "#" + bytes(map(int, re.findall(r"\d+", colour))).hex() if colour.startswith("rgb") else colour
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_texts_and_lines_stand_out_from_what_is_behind_them(mode):
+    css = (ROOT / "dashboard" / "page.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[: mode + 1]
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})\b", "".join(blocks)))
+    texts = {
+        (text, behind): contrast(colours[text], colours[behind])
+        for text in ("ink", "soft", "good", "bad")
+        for behind in ("card", "page")
+    } | {("ink", "accent-soft"): contrast(colours["ink"], colours["accent-soft"])}
+    lines = {name: contrast(colours[name], colours["card"]) for name in ("c1", "c2", "c3", "c4", "c5", "c6")}
+    assert {pair: ratio for pair, ratio in texts.items() if ratio < 4.5} == {}
+    assert {name: ratio for name, ratio in lines.items() if ratio < 3} == {}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("chart", ["From step to step", "Cohorts"])
+def test_numbers_in_a_heat_map_can_be_read_on_every_colour(chromium_is_there, file, chart, dark):
+    with chromium(dark=dark) as chrome:
+        open_page(chrome, file, "page=journeys&from=2024-05-01&to=2024-06-08")
+        cells, texts = chrome.execute_script(
+            "const panel = document.querySelector(`[aria-label='${arguments[0]}']`);"
+            "return ['.mark-rect path', '.mark-text.role-mark text'].map(marks =>"
+            " [...panel.querySelectorAll(marks)].map(mark => mark.getAttribute('fill')))",
+            chart,
+        )
+    assert len(cells) == len(texts) > 8
+    assert min(contrast(in_hex(cell), text) for cell, text in zip(cells, texts, strict=True)) >= 4.5
