@@ -10,7 +10,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from dashboard import build
-from dashboard.browser import chromium, is_installed, open_page, wait_until_drawn
+from dashboard.browser import chromium, open_page, wait_until_drawn
 from tests.pipeline.bots import Pull, entry, line, user, write_pulls
 from tests.pipeline.project import ROOT, Project
 
@@ -118,13 +118,6 @@ def file(tables, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "dashboard.html"
     path.write_text(build.page(tables), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def chromium_is_there():
-    """Where people work the browser may be missing; CI installs it and never goes without these tests."""
-    if not (is_installed() or os.environ.get("CI")):
-        pytest.skip("There is no Chromium. To test the page: apt-get install chromium chromium-driver")
 
 
 @pytest.fixture(scope="module")

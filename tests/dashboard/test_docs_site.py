@@ -1,0 +1,47 @@
+"""The docs site, one file, in a real browser without a network."""
+
+from __future__ import annotations
+
+import pytest
+from selenium.webdriver.support.ui import WebDriverWait
+
+from dashboard.browser import READY_SECONDS, chromium
+from tests.pipeline.bots import Pull, user, write_pulls
+from tests.pipeline.project import Project
+
+pytestmark = pytest.mark.xdist_group("dashboard")
+
+
+@pytest.fixture(scope="module")
+def site(chromium_is_there, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    project = Project(folder / "warehouse.duckdb", folder / "target")
+    with project.connect() as connection:
+        write_pulls(connection, [Pull("2024-06-03 07:30:00", {"1": user(a="x")})])
+    project.build()
+    project.dbt("docs", "generate", "--static")
+    return project.target_path / "static_index.html"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("overview", "Chatfuel shows what every subscriber is now"),
+        ("model/model.chatfuel.fct_chatfuel__user_events", "observed_after"),
+        ("exposure/exposure.chatfuel.dashboard", "Dashboard"),
+    ],
+)
+def test_the_site_shows_what_analysts_look_for_and_asks_no_network(site, place, words):
+    with chromium() as chrome:
+        chrome.execute_cdp_cmd(
+            "Network.emulateNetworkConditions",
+            {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+        )
+        chrome.get(f"{site.as_uri()}#!/{place}")
+        WebDriverWait(chrome, READY_SECONDS).until(
+            lambda driver: words in driver.find_element("css selector", ".app-content, body").text
+        )
+        asked = chrome.execute_script(
+            "return performance.getEntriesByType('resource').map(entry => entry.name)"
+        )
+    assert [address for address in asked if address.startswith("http")] == []
