@@ -64,7 +64,7 @@ _target = click.option(
     type=click.Choice(TARGETS),
     default="dev",
     show_default=True,
-    help="The warehouse: dev is DuckDB.",
+    help="The warehouse: dev is DuckDB, prod BigQuery, emulator a BigQuery emulator.",
 )
 _ratio = click.option(
     "--min-users-ratio",
@@ -184,7 +184,7 @@ def pulls(target: str) -> None:
 
 def main() -> None:
     """Run the command line and end the process with the code that tells how it went."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    _end_on_signals()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -197,6 +197,16 @@ def main() -> None:
         log.exception(_UNEXPECTED)
         code = LoaderError.exit_code
     sys.exit(code)
+
+
+def _end_on_signals() -> None:
+    """End the process in order on SIGTERM as on SIGINT, also while it waits for an answer."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Python heeds a signal between two steps of its main thread. One that the system hands to a thread of a
+    # library, or that comes just before a read, would wait for the answer, minutes. An alarm ends every wait.
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.siginterrupt(signal.SIGALRM, False)
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
 def _for_each(bot_ids: Sequence[str], run: Callable[[str], None]) -> None:

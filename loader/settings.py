@@ -23,11 +23,16 @@ class Settings:
         base_url: Where Chatfuel is, without a slash at the end.
         landing: The landing zone.
         duckdb_path: The file that is the warehouse of target ``dev``.
+        bigquery_location: Where the datasets of the other targets are.
+        raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
     """
 
     base_url: str
     landing: Path
     duckdb_path: Path
+    bigquery_location: str
+    raw_retention_days: int | None
+    _bigquery_project: str
     _token: str
     _bot_ids: tuple[str, ...]
 
@@ -44,6 +49,19 @@ class Settings:
                 " .env.example says where to get one."
             )
         return self._token
+
+    @property
+    def bigquery_project(self) -> str:
+        """The project of the datasets.
+
+        Raises:
+            ConfigurationError: There is none. Only targets in BigQuery need it.
+        """
+        if not self._bigquery_project:
+            raise ConfigurationError(
+                "No project. Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets."
+            )
+        return self._bigquery_project
 
     @property
     def bot_ids(self) -> tuple[str, ...]:
@@ -75,10 +93,19 @@ def read_settings() -> Settings:
     for bot_id in bot_ids:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", bot_id):
             raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
+    retention = values.get("CHATFUEL_RAW_RETENTION_DAYS")
+    if retention and not (retention.isdecimal() and int(retention) > 0):
+        raise ConfigurationError(
+            f"CHATFUEL_RAW_RETENTION_DAYS is {retention!r}; set it to a whole number of days, 1 or more,"
+            " or not at all to keep raw rows for ever."
+        )
     return Settings(
         base_url=base_url,
         landing=Path(values.get("CHATFUEL_LANDING", "data/landing")),
         duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
+        bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
+        raw_retention_days=int(retention) if retention else None,
+        _bigquery_project=values.get("CHATFUEL_BIGQUERY_PROJECT", ""),
         _token=_token(values),
         _bot_ids=tuple(dict.fromkeys(bot_ids)),
     )

@@ -106,7 +106,7 @@ def open_warehouse(target: str, settings: Settings) -> Warehouse:
     if target != "dev":
         from loader.warehouse.bigquery import BigQueryWarehouse
 
-        return BigQueryWarehouse.from_environment()
+        return BigQueryWarehouse.from_settings(settings)
     from loader.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings.duckdb_path)

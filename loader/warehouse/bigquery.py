@@ -19,15 +19,22 @@ from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, R
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from loader.errors import ConfigurationError, RefusedError, WarehouseError
 from loader.landing import Pull
+from loader.settings import Settings
 from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_layout, raw_tables
 
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
 _GENERATIONS = 4
+# The client would try to reach a server that is down for ten minutes before it says so.
+_PATIENCE = {
+    "retry": bigquery.DEFAULT_RETRY.with_timeout(30),
+    "job_retry": DEFAULT_JOB_RETRY.with_timeout(30),
+}
 _DAY_MS = 24 * 60 * 60 * 1000
 # The answer was lost on the way: the job may be there or not.
 _UNKNOWN_OUTCOME = (ServerError, RetryError, requests.ConnectionError, requests.Timeout)
@@ -59,34 +66,24 @@ class BigQueryWarehouse(Warehouse):
         self._wait = wait
 
     @classmethod
-    def from_environment(cls) -> BigQueryWarehouse:
-        """Use what the variables of profiles.yml name, with application default credentials.
+    def from_settings(cls, settings: Settings) -> BigQueryWarehouse:
+        """Use what the settings name, with application default credentials.
 
         Raises:
-            ConfigurationError: There is no project, nobody is signed in, or the retention is no number.
+            ConfigurationError: There is no project, or nobody is signed in.
         """
-        project = os.environ.get("CHATFUEL_BIGQUERY_PROJECT")
-        if not project:
-            raise ConfigurationError(
-                "Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets."
-            )
-        location = os.environ.get("CHATFUEL_BIGQUERY_LOCATION", "US")
-        retention = os.environ.get("CHATFUEL_RAW_RETENTION_DAYS", "")
-        if retention and not (retention.isdecimal() and int(retention) > 0):
-            raise ConfigurationError(
-                f"CHATFUEL_RAW_RETENTION_DAYS is {retention!r}; set it to a whole number of days, 1 or more,"
-                " or not at all to keep raw rows for ever."
-            )
-        # the emulator of the tests knows nobody; the client finds it by this variable too
+        # The emulator of the tests knows nobody; the client finds it by this variable too.
         credentials = AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
         try:
-            client = bigquery.Client(project, credentials, location=location)
+            client = bigquery.Client(
+                settings.bigquery_project, credentials, location=settings.bigquery_location
+            )
         except GoogleAuthError as error:
             raise ConfigurationError(
                 "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
                 " or set GOOGLE_APPLICATION_CREDENTIALS."
             ) from error
-        return cls(client, retention_days=int(retention) if retention else None)
+        return cls(client, retention_days=settings.raw_retention_days)
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
@@ -218,7 +215,8 @@ class BigQueryWarehouse(Warehouse):
         )
         with self._errors():
             try:
-                return [dict(row.items()) for row in self._client.query_and_wait(query, job_config=config)]
+                rows = self._client.query_and_wait(query, job_config=config, **_PATIENCE)
+                return [dict(row.items()) for row in rows]
             except NotFound:
                 # nothing was loaded yet
                 return []

@@ -17,7 +17,12 @@ rules as (
 
 unsubscribed as (
     select * from {{ ref('int_chatfuel__kpi_versions') }}
-    where kpi = 'unsubscribed'
+    where
+        kpi = 'unsubscribed'
+        and (
+            settled_at is null
+            or settled_at >= {{ days_before("timestamp '" ~ earliest_last_pull_date() ~ " 00:00:00'", 60) }}
+        )
 ),
 
 candidates as (

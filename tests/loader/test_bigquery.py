@@ -13,7 +13,7 @@ import responses
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from loader.errors import ConfigurationError, RefusedError, WarehouseError
+from loader.errors import RefusedError, WarehouseError
 from loader.landing import Pull
 from loader.warehouse import Converted, raw_tables
 from loader.warehouse.bigquery import BigQueryWarehouse
@@ -256,11 +256,3 @@ def test_another_retention_holds_for_tables_that_are_there(fake, open_warehouse,
     assert fake.expiry() == dict.fromkeys(raw_tables(), 30) | {"pulls": None}
     open_warehouse().load(PULL, converted)
     assert fake.expiry() == dict.fromkeys(raw_tables())
-
-
-@pytest.mark.parametrize("days", ["0", "-1", "ninety"])
-def test_a_retention_that_is_no_number_of_days_is_told(monkeypatch, days):
-    monkeypatch.setenv("CHATFUEL_BIGQUERY_PROJECT", "p")
-    monkeypatch.setenv("CHATFUEL_RAW_RETENTION_DAYS", days)
-    with pytest.raises(ConfigurationError, match=r"CHATFUEL_RAW_RETENTION_DAYS is .*whole number of days"):
-        BigQueryWarehouse.from_environment()

@@ -1,6 +1,7 @@
 """Settings from the environment and from .env."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,32 @@ def test_a_base_url_that_is_none_is_refused(monkeypatch, url):
 def test_a_slash_at_the_end_of_the_base_url_does_not_matter(monkeypatch):
     monkeypatch.setenv("CHATFUEL_BASE_URL", "https://example.com/")
     assert read_settings().base_url == "https://example.com"
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "ninety"])
+def test_a_retention_that_is_no_number_of_days_is_told(monkeypatch, days):
+    monkeypatch.setenv("CHATFUEL_RAW_RETENTION_DAYS", days)
+    with pytest.raises(ConfigurationError, match=r"CHATFUEL_RAW_RETENTION_DAYS is .*whole number of days"):
+        read_settings()
+
+
+def test_the_file_env_knows_bigquery_too(tmp_path):
+    (tmp_path / ".env").write_text(
+        "CHATFUEL_BIGQUERY_PROJECT=p\nCHATFUEL_BIGQUERY_LOCATION=EU\nCHATFUEL_RAW_RETENTION_DAYS=90\n"
+    )
+    settings = read_settings()
+    assert (settings.bigquery_project, settings.bigquery_location) == ("p", "EU")
+    assert settings.raw_retention_days == 90
+
+
+def test_only_bigquery_needs_a_project():
+    with pytest.raises(ConfigurationError, match="CHATFUEL_BIGQUERY_PROJECT"):
+        _ = read_settings().bigquery_project
+
+
+def test_env_example_names_every_variable_that_is_read():
+    root = Path(__file__).parents[2]
+    read = set(re.findall(r'"(CHATFUEL_\w+)"', (root / "loader" / "settings.py").read_text()))
+    named = set(re.findall(r"^(?:# )?(CHATFUEL_\w+)=", (root / ".env.example").read_text(), re.MULTILINE))
+    assert read
+    assert named == read
