@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -9,8 +10,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
+import yaml
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,11 +25,12 @@ from rich.table import Table
 from loader import __version__
 from loader.chatfuel import Chatfuel, Patience
 from loader.errors import ConfigurationError, LoaderError
-from loader.landing import Pull, PullFolder, Report, landed_pulls
-from loader.logs import log_to_stderr
-from loader.pull import fetch, is_committed, load
-from loader.settings import read_settings
-from loader.warehouse import TARGETS, Converted, Warehouse, open_warehouse
+from loader.landing import Landing, Pull, PullFolder, Report, open_landing
+from loader.logs import log_to_stderr, show_error
+from loader.pull import fetch, is_committed, land_saved, load
+from loader.pull import plan as plan_pull
+from loader.settings import Settings, read_settings
+from loader.warehouse import TARGETS, Warehouse, open_warehouse
 
 PATIENCE = Patience()
 
@@ -40,7 +47,8 @@ Exit codes:
   5    Chatfuel answered what it never did before
   6    warehouse
   7    a gate refused the pull
-  130  interrupted
+  8    another loader is at work
+  130  interrupted (143 by SIGTERM)
 With several bots, one that fails does not stop the others; the code is that of the first failure."""
 
 
@@ -59,13 +67,116 @@ class _Moment(click.ParamType):
         return moment.astimezone(UTC).replace(microsecond=0)
 
 
-_target = click.option(
-    "--target",
-    type=click.Choice(TARGETS),
-    default="dev",
+class _Day(_Moment):
+    """The same, or a date alone: its noon in UTC, for nobody knows the hour of a file saved long ago."""
+
+    def convert(self, value, param, ctx) -> datetime:
+        return super().convert(f"{value}T12:00:00Z" if len(value) == len("2024-06-26") else value, param, ctx)
+
+
+class _Loader:
+    """What the verbs work with: settings, landing zone, warehouse, and how results are shown."""
+
+    def __init__(self, settings: Settings, landing: Landing, warehouse: Warehouse, as_json: bool) -> None:
+        self.settings = settings
+        self.landing = landing
+        self.warehouse = warehouse
+        self._as_json = as_json
+
+    def client(self, bot_id: str) -> closing[Chatfuel]:
+        return closing(Chatfuel(self.settings.base_url, self.settings.token, PATIENCE))
+
+    def show(self, record: dict[str, Any], text: str) -> None:
+        """Show a result: a line of JSON for machines, else the text."""
+        click.echo(json.dumps(record) if self._as_json else text)
+
+    def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+        """Show results as lines of JSON for machines, else as a table."""
+        if self._as_json:
+            for record in records:
+                click.echo(json.dumps(record))
+            return
+        table = Table(title=title)
+        for column in columns:
+            is_number = any(isinstance(record[column], int) for record in records)
+            table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        for record in records:
+            values = (record[column] for column in columns)
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
+        Console().print(table)
+
+    def is_there(self, folder: PullFolder) -> bool:
+        """Return whether the warehouse has the pull, and say so."""
+        pull = folder.pull
+        if not is_committed(self.warehouse, folder):
+            return False
+        record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "already there"}
+        self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is already there.")
+        return True
+
+    def load(self, folder: PullFolder, min_users_ratio: float, force: bool, report: Report) -> None:
+        """Load a pull that landed, and show what was loaded."""
+        rows = load(self.warehouse, folder, min_users_ratio, report, force=force).rows
+        pull = folder.pull
+        record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
+        if self._as_json:
+            self.show(record, "")
+        else:
+            counts = [{"table": table, "rows": count} for table, count in rows.items()]
+            self.show_table(f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded", counts, ("table", "rows"))
+
+
+@click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="Of logs and errors.",
     show_default=True,
-    help="The warehouse: dev is DuckDB, prod BigQuery, emulator a BigQuery emulator.",
 )
+@click.pass_context
+def cli(context: click.Context, log_format: str) -> None:
+    """Pull a Chatfuel bot and load it into a warehouse.
+
+    Settings come from the environment or from .env; .env.example names them all.
+    """
+    # Whatever the loader creates holds personal data: only the owner may read it.
+    previous = os.umask(0o077)
+    context.call_on_close(lambda: os.umask(previous))
+    log_to_stderr(log_format)
+
+
+def _verb(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function of a ``_Loader``, with the options that every verb has."""
+
+    @click.option(
+        "--target",
+        type=click.Choice(TARGETS),
+        default="dev",
+        show_default=True,
+        help="The warehouse: dev is DuckDB, prod BigQuery, emulator a BigQuery emulator.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Results as lines of JSON.")
+    @click.pass_context
+    def command(context: click.Context, target: str, as_json: bool, **arguments: Any) -> None:
+        settings = read_settings()
+        landing = context.with_resource(open_landing(settings.landing))
+        warehouse = open_warehouse(target, settings, landing)
+        function(_Loader(settings, landing, warehouse, as_json), **arguments)
+
+    command.__click_params__ += getattr(function, "__click_params__", [])
+    return cli.command(name=function.__name__.removesuffix("_"), help=function.__doc__)(command)
+
+
+_as_of = click.option(
+    "--as-of",
+    type=_Moment(),
+    default=lambda: datetime.now(UTC).isoformat(),
+    show_default="now",
+    help="The moment that dates the pull, as 2024-06-26T07:30:00Z.",
+)
+_force = click.option("--force", is_flag=True, help="Load also what the gates do not believe.")
 _ratio = click.option(
     "--min-users-ratio",
     type=click.FloatRange(0, 1),
@@ -75,111 +186,194 @@ _ratio = click.option(
 )
 
 
-@click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """Pull a Chatfuel bot and load it into a warehouse.
+@_verb
+def check(loader: _Loader) -> None:
+    """Try token, bots, landing zone, warehouse and time zone. Writes nothing."""
 
-    Settings come from the environment or from .env; .env.example names them all.
-    """
-    # Whatever the loader creates holds personal data: only the owner may read it.
-    previous = os.umask(0o077)
-    context.call_on_close(lambda: os.umask(previous))
-    log_to_stderr()
+    def check_bot(bot_id: str) -> str:
+        with loader.client(bot_id) as client:
+            return f"{len(client.attributes(bot_id).content)} attributes"
+
+    def check_warehouse() -> str:
+        loader.warehouse.check_writable()
+        return f"{len(loader.warehouse.committed_pulls())} pulls"
+
+    def check_landing() -> str:
+        loader.landing.check()
+        return f"{len(loader.landing.complete_pulls())} pulls"
+
+    def try_out(what: str, trial: Callable[[], str]) -> None:
+        try:
+            found = trial()
+        except Exception as error:
+            loader.show({"check": what, "ok": False}, f"NO  {what}")
+            raise error
+        loader.show({"check": what, "ok": True, "found": found}, f"ok  {what}: {found}")
+
+    trials: dict[str, Callable[[], str]] = {
+        "token": lambda: "there is one" if loader.settings.token else "",
+        "bots": lambda: ", ".join(loader.settings.bot_ids),
+        f"landing zone {loader.landing.name}": check_landing,
+        "warehouse": check_warehouse,
+        "time zone": _local_time,
+    }
+    if loader.settings.is_complete:
+        for bot_id in loader.settings.bot_ids:
+            trials[f"bot {bot_id}"] = partial(check_bot, bot_id)
+    _for_each(trials, lambda what: try_out(what, trials[what]), prefix=False)
 
 
-@cli.command()
-@_target
-def check(target: str) -> None:
-    """Try token, bots, landing zone and warehouse. Writes nothing."""
-    settings = read_settings()
-    warehouse = open_warehouse(target, settings)
+@_verb
+@_as_of
+def plan(loader: _Loader, as_of: datetime) -> None:
+    """Say what a pull would ask for and where it would go. Writes nothing."""
 
-    def check_bot(bot_id: str) -> None:
-        with closing(Chatfuel(settings.base_url, settings.token, PATIENCE)) as client:
-            attributes = client.attributes(bot_id).content
-        click.echo(f"ok  bot {bot_id}: {len(attributes)} attributes")
+    def plan_bot(bot_id: str) -> None:
+        folder = loader.landing.folder(Pull(bot_id, as_of))
+        if loader.is_there(folder):
+            return
+        with loader.client(bot_id) as client:
+            found = plan_pull(client, folder.pull, loader.warehouse.recorded_broadcasts(bot_id))
+        broadcasts = [str(entry["id"]) for entry in found.entries]
+        record = {
+            "bot_id": bot_id, "pull_id": folder.pull.pull_id, "attributes": len(found.attributes),
+            "exports": 1 + len(found.chunks), "broadcasts": broadcasts,
+            "landing": f"{loader.landing.name}/{folder.name}", "has_landed": folder.is_complete,
+        }  # fmt: skip
+        lines = [
+            f"Pull {folder.pull.pull_id} of bot {bot_id} would",
+            f"  ask for all users and {len(found.attributes)} attributes, in {record['exports']} exports",
+            f"  ask for the audience of {len(broadcasts)} broadcasts",
+            f"  land in {record['landing']}",
+        ]
+        if folder.is_complete:
+            lines[1:3] = ["  ask for nothing: it has landed before"]
+        loader.show(record, "\n".join(lines))
 
-    _for_each(settings.bot_ids, check_bot)
-    folder = settings.landing.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise ConfigurationError(f"Landing zone {settings.landing} cannot be written. Set CHATFUEL_LANDING.")
-    click.echo(f"ok  landing zone {settings.landing}")
-    click.echo(f"ok  warehouse {target}: {len(warehouse.committed_pulls())} pulls")
+    _for_each(loader.settings.bot_ids, plan_bot)
 
 
-@cli.command()
-@_target
+@_verb
+@_as_of
 @_ratio
-@click.option(
-    "--as-of",
-    type=_Moment(),
-    default=lambda: datetime.now(UTC).isoformat(),
-    show_default="now",
-    help="The moment that dates the pull, as 2024-06-26T07:30:00Z.",
-)
-def pull(target: str, min_users_ratio: float, as_of: datetime) -> None:
+@_force
+def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool) -> None:
     """Fetch everything from Chatfuel and load it."""
-    settings = read_settings()
-    warehouse = open_warehouse(target, settings)
-    token = settings.token
+    # Before anything is made: without a token there is nothing to do.
+    assert loader.settings.token
 
     def pull_bot(bot_id: str) -> None:
-        folder = PullFolder(settings.landing, Pull(bot_id, as_of))
-        if _is_there(warehouse, folder):
+        folder = loader.landing.folder(Pull(bot_id, as_of))
+        if loader.is_there(folder):
             return
         with _progress() as report:
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
             else:
-                with closing(Chatfuel(settings.base_url, token, PATIENCE)) as client:
-                    fetch(client, folder, warehouse.recorded_broadcasts(bot_id), report)
-            converted = load(warehouse, folder, min_users_ratio, report)
-        _print_loaded(folder, converted)
+                with loader.client(bot_id) as client:
+                    fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id), report)
+            loader.load(folder, min_users_ratio, force, report)
 
-    _for_each(settings.bot_ids, pull_bot)
+    bot_ids = loader.settings.bot_ids
+    with loader.landing.lock():
+        _for_each(bot_ids, pull_bot)
 
 
-@cli.command()
-@click.argument("pull_id")
-@_target
+@_verb
+def pulls(loader: _Loader) -> None:
+    """List the pulls that the warehouse holds, and those that landed."""
+    loaded = {(row["bot_id"], row["pull_id"]): row for row in loader.warehouse.committed_pulls()}
+    landed = {(f.pull.bot_id, f.pull.pull_id): f for f in loader.landing.complete_pulls()}
+    records = []
+    for bot_id, pull_id in sorted(loaded | landed, key=lambda key: key[::-1]):
+        row, folder = loaded.get((bot_id, pull_id), {}), landed.get((bot_id, pull_id))
+        refusal = folder.refusal if folder and not row else ""
+        records.append({
+            "bot_id": bot_id, "pull_id": pull_id,
+            "loaded": "yes" if row else "refused" if refusal else "no",
+            "landed": "yes" if folder else "no",
+            "users": row.get("users_rows", ""), "values": row.get("user_attributes_rows", ""),
+            "broadcasts": row.get("broadcasts_rows", ""), "reason": refusal,
+        })  # fmt: skip
+    columns = ["bot_id", "pull_id", "loaded", "landed", "users", "values", "broadcasts"]
+    if any(record["reason"] for record in records):
+        columns.append("reason")
+    loader.show_table("Pulls", records, columns)
+
+
+@_verb
+@click.argument("pull_id", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every pull that landed and was not refused.")
 @_ratio
-def reload(pull_id: str, target: str, min_users_ratio: float) -> None:
-    """Load a pull again from the landing zone."""
-    settings = read_settings()
-    warehouse = open_warehouse(target, settings)
-    folders = {f.pull.bot_id: f for f in landed_pulls(settings.landing) if f.pull.pull_id == pull_id}
+@_force
+def reload(
+    loader: _Loader, pull_id: str | None, everything: bool, min_users_ratio: float, force: bool
+) -> None:
+    """Load a pull again from the landing zone, or all of them."""
+    if bool(pull_id) == everything:
+        raise click.UsageError("Name a PULL_ID, or say --all. `pulls` lists what landed.")
+    landed = loader.landing.complete_pulls()
+    if everything:
+        folders = [folder for folder in landed if force or not folder.is_refused]
+    else:
+        folders = [folder for folder in landed if folder.pull.pull_id == pull_id]
     if not folders:
-        raise ConfigurationError(
-            f"No complete pull {pull_id} in {settings.landing}. `pulls` lists what was loaded."
-        )
+        what = f"complete pull {pull_id}" if pull_id else "complete pull that was not refused"
+        raise ConfigurationError(f"No {what} in {loader.landing.name}. `pulls` lists what landed.")
 
-    def reload_bot(bot_id: str) -> None:
-        folder = folders[bot_id]
-        if _is_there(warehouse, folder):
+    def reload_pull(folder: PullFolder) -> None:
+        if loader.is_there(folder):
             return
         with _progress() as report:
-            converted = load(warehouse, folder, min_users_ratio, report)
-        _print_loaded(folder, converted)
+            loader.load(folder, min_users_ratio, force, report)
 
-    _for_each(tuple(folders), reload_bot)
+    with loader.landing.lock():
+        names = {f"{folder.pull.bot_id}, pull {folder.pull.pull_id}": folder for folder in folders}
+        _for_each(names, lambda name: reload_pull(names[name]))
 
 
-@cli.command()
-@_target
-def pulls(target: str) -> None:
-    """List the pulls that the warehouse holds."""
-    rows = open_warehouse(target, read_settings()).committed_pulls()
-    table = Table("bot", "pull", title="Pulls")
-    for column in ("users", "values", "broadcasts"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        counts = (row["users_rows"], row["user_attributes_rows"], row["broadcasts_rows"])
-        table.add_row(row["bot_id"], row["pull_id"], *(f"{count:,}" for count in counts))
-    Console().print(table)
+@_verb
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--bot", "bot_id", required=True, help="The bot that it was saved from.")
+@click.option("--as-of", type=_Day(), required=True, help="When it was saved: a moment, or a date alone.")
+@_ratio
+@_force
+def import_(
+    loader: _Loader, file: Path, bot_id: str, as_of: datetime, min_users_ratio: float, force: bool
+) -> None:
+    """Make a pull of a CSV that was saved from Chatfuel's People page."""
+    folder = loader.landing.folder(Pull(bot_id, as_of))
+
+    def import_file(_: str) -> None:
+        if loader.is_there(folder):
+            return
+        with _progress() as report:
+            land_saved(file, folder, report)
+            loader.load(folder, min_users_ratio, force, report)
+
+    with loader.landing.lock():
+        _for_each([bot_id], import_file)
+
+
+@_verb
+def gc(loader: _Loader) -> None:
+    """Remove what interrupted runs left: rows without a ledger row, files of incomplete pulls.
+
+    Not while another machine pulls into the same warehouse.
+    """
+    with loader.landing.lock():
+        records = [
+            {"removed": f"{loader.landing.name}/{name}", "rows": "", "size": decimal(size)}
+            for name, size in loader.landing.collect_garbage().items()
+        ] + [
+            {"removed": f"rows of {table}", "rows": rows, "size": ""}
+            for table, rows in loader.warehouse.remove_uncommitted().items()
+            if rows
+        ]
+    if records:
+        loader.show_table("Removed", records, ("removed", "rows", "size"))
+    else:
+        loader.show({"removed": None}, "Nothing to remove.")
 
 
 def main() -> None:
@@ -209,32 +403,36 @@ def _end_on_signals() -> None:
     signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
-def _for_each(bot_ids: Sequence[str], run: Callable[[str], None]) -> None:
+def _for_each(names: Sequence[str], run: Callable[[str], None], *, prefix: bool = True) -> None:
     """Run something for each bot; if one failed, end the process with the code of the first failure."""
     codes = []
-    for bot_id in bot_ids:
+    for name in names:
+        where = f"Bot {name}: " if prefix and len(names) > 1 else ""
         try:
-            run(bot_id)
+            run(name)
         except LoaderError as error:
-            if len(bot_ids) > 1:
-                error.message = f"Bot {bot_id}: {error.message}"
-            error.show()
+            show_error(where + error.message)
             codes.append(error.exit_code)
         except OSError as error:
-            click.echo(f"Error: {error}. Mend that, or set CHATFUEL_LANDING to another folder.", err=True)
+            show_error(f"{where}{error}. Mend that, or set CHATFUEL_LANDING to another folder.")
             codes.append(ConfigurationError.exit_code)
         except Exception:
-            log.exception("Bot %s: %s", bot_id, _UNEXPECTED)
+            log.exception("%s%s", where, _UNEXPECTED)
             codes.append(LoaderError.exit_code)
     if codes:
         sys.exit(codes[0])
 
 
-def _is_there(warehouse: Warehouse, folder: PullFolder) -> bool:
-    if is_committed(warehouse, folder):
-        click.echo(f"Pull {folder.pull.pull_id} of bot {folder.pull.bot_id} is already there.")
-        return True
-    return False
+def _local_time() -> str:
+    """Return the hour in the time zone that dbt reports in, if this is the project's folder."""
+    try:
+        variables = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]
+        zone = ZoneInfo(variables["chatfuel_timezone"])
+    except FileNotFoundError:
+        return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC (no dbt_project.yml here)"
+    except (KeyError, OSError) as error:
+        raise ConfigurationError(f"chatfuel_timezone in dbt_project.yml is no time zone: {error}.") from error
+    return f"{datetime.now(zone):%Y-%m-%d %H:%M} in {zone.key}"
 
 
 @contextmanager
@@ -253,12 +451,3 @@ def _progress() -> Iterator[Report]:
             progress.update(task, description=what, size=decimal(size) if size else "")
 
         yield report
-
-
-def _print_loaded(folder: PullFolder, converted: Converted) -> None:
-    click.echo(f"Pull {folder.pull.pull_id} of bot {folder.pull.bot_id} is loaded:")
-    table = Table("table")
-    table.add_column("rows", justify="right")
-    for name, rows in converted.rows.items():
-        table.add_row(name, f"{rows:,}")
-    Console().print(table)

@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
@@ -54,13 +54,14 @@ def user_columns() -> dict[str, str]:
     return {column.name.replace("_", " "): column.name for column in raw_tables()["users"]}
 
 
-def convert(folder: PullFolder, workdir: Path, report: Report) -> Converted:
+def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
     """Convert a complete pull of the landing zone.
 
     Args:
         folder: The pull.
         workdir: Where the Parquet files go.
         report: Is told which file is under way.
+        force: Take the users that are in every export, however many are not.
 
     Raises:
         ContractError: A file is not what Chatfuel always sent.
@@ -69,7 +70,7 @@ def convert(folder: PullFolder, workdir: Path, report: Report) -> Converted:
     """
     try:
         with duckdb.connect(config=_SETTINGS | {"temp_directory": str(workdir)}) as connection:
-            return _Conversion(connection, folder, workdir, report).run()
+            return _Conversion(connection, folder, workdir, report, force).run()
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         reason = str(error).splitlines()[0]
         raise LoaderError(
@@ -81,12 +82,18 @@ class _Conversion:
     """One conversion; the SQL finds what it works on in DuckDB's variables and temporary tables."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folder: PullFolder, workdir: Path, report: Report
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: PullFolder,
+        workdir: Path,
+        report: Report,
+        force: bool,
     ) -> None:
         self._execute = connection.execute
         self._folder = folder
         self._workdir = workdir
         self._report = report
+        self._force = force
         self._headers: dict[str, list[str]] = {}
         self._catalogue: dict[str, str] = {}
         self._files: dict[str, list[Path]] = {table: [] for table in raw_tables()}
@@ -94,6 +101,8 @@ class _Conversion:
 
     def run(self) -> Converted:
         files, manifest = self._folder.read_manifest()
+        # A saved file has the columns that somebody chose.
+        self._always = ALWAYS_SERVED if manifest["source"] == "api" else ()
         self._execute(_sql("csv"))
         self._execute("create temp table user_lines (file varchar, chatfuel_user_id varchar, line bigint)")
         for landed in files:
@@ -120,10 +129,10 @@ class _Conversion:
     def _check(self, landed: LandedFile) -> None:
         """Check header and rows of a CSV, and note its users."""
         self._report(f"checking {landed.name}", 0)
-        header = self._headers[landed.name] = _header(self._folder.path / landed.name)
+        header = self._headers[landed.name] = read_header(self._folder.path / landed.name)
         is_list = landed.table == "broadcasts"
         counts = Counter(header)
-        for name in _BROADCAST_COLUMNS if is_list else (*ALWAYS_SERVED, *landed.fields):
+        for name in _BROADCAST_COLUMNS if is_list else (*self._always, *landed.fields):
             if counts[name] != 1:
                 raise ContractError(
                     f"{landed.name} has {counts[name]} columns {name!r} instead of one. Pull again;"
@@ -158,16 +167,21 @@ class _Conversion:
         if not kept:
             raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
         # One is let through also where there are fewer than a hundred.
-        if everyone - kept > max(1, everyone * MOST_LEFT_OUT):
+        if everyone - kept > max(1, everyone * MOST_LEFT_OUT) and not self._force:
             raise RefusedError(
                 f"{everyone - kept} of {everyone} users are not in every export of the pull:"
                 " one was cut short. Nothing was loaded. Pull again."
+                f" If it is right: `python -m loader reload {self._folder.pull.pull_id} --force`."
             )
 
     def _convert_csv(self, landed: LandedFile) -> None:
         match landed.table:
             case "users":
                 self._set_file(landed, user_columns())
+                absent = [c for name, c in user_columns().items() if name not in self._headers[landed.name]]
+                nulls = "".join(f", null as {column}" for column in absent)
+                self._write(landed.table, f"select *{nulls} from ({_sql(landed.table)})")
+                return
             case "user_attributes":
                 self._set_file(landed)
                 self._want_columns(landed)
@@ -251,12 +265,22 @@ def _sql(name: str) -> str:
     return (_SQL / f"{name}.sql").read_text()
 
 
-def _header(path: Path) -> list[str]:
+def open_csv(path: Path) -> IO[bytes]:
+    """Open a CSV, gzipped if its name ends so."""
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the header of a CSV.
+
+    Raises:
+        ContractError: There is none.
+    """
     try:
-        with io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="") as file:
+        with open_csv(path) as body, io.TextIOWrapper(body, encoding="utf-8-sig", newline="") as file:
             return next(csv.reader(file, strict=True))
     except (StopIteration, UnicodeDecodeError, csv.Error):
-        raise ContractError(f"{path.name} does not begin with a header. Pull again.") from None
+        raise ContractError(f"{path.name} does not begin with the header of a CSV. Pull again.") from None
 
 
 def _payload(content: Any) -> str:

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import click
 
-from loader.logs import scrub
+from loader.logs import show_error
 
 
 class LoaderError(click.ClickException):
@@ -17,7 +17,7 @@ class LoaderError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message without secrets."""
-        click.echo(f"Error: {scrub(self.message)}", err=True, file=file)
+        show_error(self.message)
 
 
 class ConfigurationError(LoaderError):
@@ -54,3 +54,15 @@ class RefusedError(LoaderError):
     """A gate refused the pull: what arrived is well formed, but not believable."""
 
     exit_code = 7
+
+
+class LandingError(LoaderError):
+    """The landing zone could not be read or written."""
+
+    exit_code = 2
+
+
+class LockedError(LoaderError):
+    """Another loader is at work."""
+
+    exit_code = 8

@@ -1,27 +1,32 @@
 """The landing zone: every response as served, gzipped, and a manifest that is written last.
 
 A pull is one folder, ``<landing>/<bot>/pull_date=YYYY-MM-DD/<pull_id>``. Without a manifest it is incomplete,
-and nothing reads it. Only the owner can read what is here.
+and nothing reads it. Only the owner can read what is here. ``bucket.py`` keeps the same folders in a bucket.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
-from loader.errors import RefusedError
+from loader.errors import LandingError, LockedError, RefusedError
 
 _FORMAT = 1
 _PULL_ID = "%Y%m%dT%H%M%SZ"
+_MANIFEST = "manifest.json"
+_REFUSAL = "refused.txt"
+_CONVERTING = ".convert-"
+_ROOT = PurePosixPath()
 
 # Is told what is under way, and how many bytes of it are done.
 Report = Callable[[str, int], None]
@@ -59,6 +64,7 @@ class LandedFile:
         table: The raw table that it fills.
         size: Bytes, compressed.
         sha256: Of the compressed bytes.
+        rows: Rows of the CSV without its header, or entries of the JSON.
         fields: Of a users export: the fields asked for.
         broadcast_id: Of an audience or its recipients: the scheduled entry.
         block_id: Of an audience: the block.
@@ -68,42 +74,172 @@ class LandedFile:
     table: str
     size: int
     sha256: str
+    rows: int | None = None
     fields: tuple[str, ...] = ()
     broadcast_id: str = ""
     block_id: str = ""
 
 
+class Landing:
+    """A landing zone in a folder of this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the folder; it is made by the first pull."""
+        self.root = root
+        self.name = str(root)
+        self._lock = root / ".lock"
+
+    def folder(self, pull: Pull) -> PullFolder:
+        """Return the folder of a pull, which may not be there."""
+        return PullFolder(self, pull)
+
+    def complete_pulls(self) -> list[PullFolder]:
+        """Return the pulls that landed whole, oldest first."""
+        pulls = [_pull_of(name) for name in self.names() if name.name == _MANIFEST]
+        return [self.folder(pull) for pull in sorted(pulls, key=lambda pull: (pull.pulled_at, pull.bot_id))]
+
+    def check(self) -> None:
+        """Try whether something could be written, without writing.
+
+        Raises:
+            OSError: It could not.
+        """
+        folder = self.root.absolute()
+        while not folder.exists():
+            folder = folder.parent
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise PermissionError(f"landing zone {self.name} cannot be written")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other loader of this machine from changing this landing zone meanwhile.
+
+        Raises:
+            LockedError: One is at it.
+        """
+        with self._locked() as file:
+            # It may say who holds the lock. Whoever is killed does not hold it any more.
+            file.truncate()
+            file.write(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                self._lock.unlink()
+                with suppress(OSError):
+                    self._lock.parent.rmdir()
+
+    def _locked(self) -> IO[str]:
+        while True:
+            try:
+                _make_folder(self._lock.parent)
+                file = os.fdopen(os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600), "r+")
+            except OSError as error:
+                raise LandingError(f"Landing zone {self.name}: {error}. Set CHATFUEL_LANDING.") from error
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with file:
+                    raise LockedError(
+                        f"Another loader is at work on {self.name}: {file.read().strip()}. Wait for its end."
+                    ) from None
+            # Another loader may have ended, and removed the file, after it was opened here.
+            with suppress(FileNotFoundError):
+                if os.fstat(file.fileno()).st_ino == self._lock.stat().st_ino:
+                    return file
+            file.close()
+
+    def collect_garbage(self) -> dict[str, int]:
+        """Remove what interrupted pulls and conversions left; return the bytes of each folder that is gone.
+
+        A pull whose manifest is there is never touched.
+        """
+        complete = {name.parent for name in self.names() if name.name == _MANIFEST}
+        removed: dict[str, int] = {}
+        for name in self.garbage(complete):
+            removed[str(name.parent)] = removed.get(str(name.parent), 0) + self._size(name)
+            self.remove(name)
+        return removed
+
+    def garbage(self, complete: Collection[PurePosixPath]) -> list[PurePosixPath]:
+        """Return the files that belong to none of the complete pulls."""
+        return [
+            name
+            for name in self.names()
+            if name.parent not in complete or name.name.startswith(".")
+            if len(name.parts) > 1
+        ]
+
+    def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
+        """Return every file below a folder, relative to the landing zone."""
+        paths = (self.root / below).rglob("*")
+        return sorted(PurePosixPath(path.relative_to(self.root)) for path in paths if path.is_file())
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Return whether a file is there."""
+        return (self.root / name).exists()
+
+    def save(self, name: PurePosixPath) -> None:
+        """Keep a file that was written to its place below ``root``."""
+
+    def bring(self, folder: PurePosixPath) -> None:
+        """See to it that the files of a folder are below ``root``."""
+
+    def remove(self, name: PurePosixPath) -> None:
+        """Remove a file, and folders that it leaves empty."""
+        (self.root / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            for folder in name.parents[:-1]:
+                (self.root / folder).rmdir()
+
+    def address(self, path: Path) -> str | None:
+        """Return where a warehouse finds a file of a workspace by itself; None: nowhere."""
+
+    def _size(self, name: PurePosixPath) -> int:
+        return (self.root / name).stat().st_size
+
+
 class PullFolder:
     """The folder of one pull in the landing zone."""
 
-    def __init__(self, landing: Path, pull: Pull) -> None:
+    def __init__(self, landing: Landing, pull: Pull) -> None:
         self.pull = pull
-        self.path = landing / pull.bot_id / f"pull_date={pull.pull_date}" / pull.pull_id
-        self._manifest = self.path / "manifest.json"
-        self._refusal = self.path / "refused.txt"
+        self.landing = landing
+        self.name = PurePosixPath(pull.bot_id, f"pull_date={pull.pull_date}", pull.pull_id)
+        self.path = landing.root / self.name
         self._files: list[LandedFile] = []
 
     @property
     def is_complete(self) -> bool:
         """Whether everything of the pull has landed."""
-        return self._manifest.exists()
+        return self.landing.exists(self.name / _MANIFEST)
 
     @property
     def is_refused(self) -> bool:
         """Whether a gate refused the pull: a new attempt fetches everything again."""
-        return self._refusal.exists()
+        return self.landing.exists(self.name / _REFUSAL)
+
+    @property
+    def refusal(self) -> str:
+        """Why a gate refused the pull; empty if none did."""
+        if not self.is_refused:
+            return ""
+        self.landing.bring(self.name)
+        return (self.path / _REFUSAL).read_text()
 
     def refuse(self, reason: str) -> None:
         """Note that a gate refused the pull, and why."""
-        with _create(self._refusal) as file:
-            file.write(reason.encode())
+        self._write_whole(_REFUSAL, reason)
+
+    def accept(self) -> None:
+        """Take back that a gate refused the pull."""
+        self.landing.remove(self.name / _REFUSAL)
 
     def begin(self) -> None:
         """Make the folder, empty: whatever an interrupted pull left there is removed."""
-        if self.path.exists():
-            # First of all the manifest: what is left if this is interrupted must not look complete.
-            self._manifest.unlink(missing_ok=True)
-            shutil.rmtree(self.path)
+        # First of all the manifest: what is left if this is interrupted must not look complete.
+        for name in sorted(self.landing.names(self.name), key=lambda name: name.name != _MANIFEST):
+            self.landing.remove(name)
         _make_folder(self.path)
 
     @contextmanager
@@ -114,18 +250,19 @@ class PullFolder:
             name: File name, ending in .gz.
             table: The raw table that it fills.
             report: Is told the bytes written.
-            **facts: Further attributes of ``LandedFile``.
+            **facts: Further attributes of ``LandedFile``. Rows are counted if they are not among them.
         """
         partial = self.path / f".{name}.partial"
         with _create(partial) as file:
             # Without a time in its header, the same response is the same file.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed:
-                yield _Counted(compressed, name, report)
+                counted = _Counted(compressed, name, report)
+                yield counted
             _sync(file)
-        with partial.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        landed = LandedFile(name, table, partial.stat().st_size, digest, **facts)
+        facts = {"rows": counted.rows} | facts
+        landed = LandedFile(name, table, partial.stat().st_size, _digest(partial), **facts)
         partial.rename(self.path / name)
+        self.landing.save(self.name / name)
         self._files.append(landed)
 
     def write(self, name: str, table: str, body: bytes, report: Report, **facts) -> None:
@@ -142,13 +279,9 @@ class PullFolder:
             "pulled_at": self.pull.pulled_at.isoformat(),
             "source": source,
             "loader_version": loader_version,
-            "files": [{k: v for k, v in asdict(file).items() if v} for file in self._files],
+            "files": [{k: v for k, v in asdict(file).items() if v or v == 0} for file in self._files],
         }
-        partial = self.path / ".manifest.json.partial"
-        with _create(partial) as file:
-            file.write(json.dumps(manifest, indent=1).encode())
-            _sync(file)
-        partial.rename(self._manifest)
+        self._write_whole(_MANIFEST, json.dumps(manifest, indent=1))
 
     def read_manifest(self) -> tuple[list[LandedFile], dict[str, str]]:
         """Return the files of a complete pull, each checked against its hash, and the rest of the manifest.
@@ -156,39 +289,79 @@ class PullFolder:
         Raises:
             RefusedError: A file is damaged or missing.
         """
-        manifest = json.loads(self._manifest.read_bytes())
+        self.landing.bring(self.name)
+        manifest = json.loads((self.path / _MANIFEST).read_bytes())
         files = [
             LandedFile(**file | {"fields": tuple(file.get("fields", ()))}) for file in manifest.pop("files")
         ]
         for landed in files:
-            path = self.path / landed.name
+            path, where = self.path / landed.name, f"{self.landing.name}/{self.name / landed.name}"
             if not path.exists():
-                raise RefusedError(f"{path} is missing from the landing zone. Restore it, or pull again.")
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != landed.sha256:
-                    raise RefusedError(f"{path} is damaged: its SHA-256 differs. Restore it, or pull again.")
+                raise RefusedError(f"{where} is missing from the landing zone. Restore it, or pull again.")
+            if _digest(path) != landed.sha256:
+                raise RefusedError(f"{where} is damaged: its SHA-256 differs. Restore it, or pull again.")
         return files, manifest
 
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """Make a folder for a conversion, where there is room for a pull, and remove it."""
+        _make_folder(self.path.parent)
+        with tempfile.TemporaryDirectory(prefix=_CONVERTING, dir=self.path.parent) as folder:
+            yield Path(folder)
+            for name in self.landing.names(self.name.parent / Path(folder).name):
+                self.landing.remove(name)
 
-def landed_pulls(landing: Path) -> Iterator[PullFolder]:
-    """Yield the complete pulls of the landing zone, by bot and time."""
-    for manifest in sorted(landing.glob("*/pull_date=*/*/manifest.json")):
-        bot_id, pull_id = manifest.parts[-4], manifest.parts[-2]
-        pulled_at = datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC)
-        yield PullFolder(landing, Pull(bot_id, pulled_at))
+    def _write_whole(self, name: str, text: str) -> None:
+        """Write a small file, which appears when it is whole."""
+        partial = self.path / f".{name}.partial"
+        with _create(partial) as file:
+            file.write(text.encode())
+            _sync(file)
+        partial.rename(self.path / name)
+        self.landing.save(self.name / name)
+
+
+@contextmanager
+def open_landing(where: str) -> Iterator[Landing]:
+    """Open the landing zone in a folder, or in a bucket if it begins with gs://."""
+    if not where.startswith("gs://"):
+        yield Landing(Path(where))
+        return
+    # Imported where it is used: Google's client takes a second.
+    from loader.bucket import BucketLanding
+
+    with tempfile.TemporaryDirectory(prefix="chatfuel-") as root:
+        yield BucketLanding(where, Path(root))
+
+
+def _pull_of(name: PurePosixPath) -> Pull:
+    """Return the pull that a file of its folder belongs to."""
+    bot_id, _, pull_id, _ = name.parts
+    return Pull(bot_id, datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC))
 
 
 class _Counted:
-    """A file that reports what has been written to it."""
+    """A file that reports the bytes written to it, and counts the rows of a CSV."""
 
     def __init__(self, file: IO[bytes], name: str, report: Report) -> None:
         self._file, self._name, self._report, self._written = file, name, report, 0
+        self._line_ends, self._last, self._is_quoted = 0, b"", False
         report(name, 0)
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
         self._written += len(data)
         self._report(self._name, self._written)
+        # A line end between quotes is part of a cell. A doubled quote ends the cell and begins it again.
+        parts = data.split(b'"')
+        self._line_ends += sum(part.count(b"\n") for part in parts[self._is_quoted :: 2])
+        self._is_quoted ^= len(parts) % 2 == 0
+        self._last = data[-1:] or self._last
+
+    @property
+    def rows(self) -> int:
+        """Rows written so far, without the header."""
+        return max(0, self._line_ends - (self._last == b"\n"))
 
 
 def _make_folder(path: Path) -> None:
@@ -198,6 +371,11 @@ def _make_folder(path: Path) -> None:
 
 def _create(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(file: IO[bytes]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from datetime import UTC, datetime
 
 import click
 
@@ -30,15 +32,37 @@ class _Formatter(logging.Formatter):
         return scrub(super().format(record))
 
 
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": scrub(super().format(record)),
+        }
+        return json.dumps(line, ensure_ascii=False)
+
+
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         # Looks standard error up at every call: a progress bar puts its own in its place.
         click.echo(self.format(record), err=True)
 
 
-def log_to_stderr() -> None:
-    """Send the loader's log, and warnings of the libraries, to standard error."""
+def show_error(message: str) -> None:
+    """Tell a failure on standard error: a line for people, or a line of the log if that is JSON."""
+    formatter = logging.getLogger().handlers and logging.getLogger().handlers[0].formatter
+    if isinstance(formatter, _JsonFormatter):
+        logging.getLogger("loader").error(message)
+    else:
+        click.echo(f"Error: {scrub(message)}", err=True)
+
+
+def log_to_stderr(log_format: str = "text") -> None:
+    """Send the loader's log, and warnings of the libraries, to standard error; as ``text`` or ``json``."""
     handler = _Handler()
-    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(
+        _JsonFormatter() if log_format == "json" else _Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("loader").setLevel(logging.INFO)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-import tempfile
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from loader import __version__
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
-from loader.convert import convert, user_columns
+from loader.convert import convert, open_csv, read_header, user_columns
 from loader.errors import ContractError, RefusedError
-from loader.landing import PullFolder, Report
+from loader.landing import Pull, PullFolder, Report
 from loader.warehouse import Converted, Warehouse
 
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
@@ -23,10 +24,31 @@ _ASK_BEFORE = timedelta(days=7)
 _USER_ID_FIELD = Field(USER_ID, "system")
 
 
+class Plan(NamedTuple):
+    """What a pull asks for beside the lists that Chatfuel always gives.
+
+    Attributes:
+        attributes: The fields of the catalogue that are exported.
+        chunks: The same, in as many exports as it takes; each begins with the user's id.
+        entries: The scheduled entries whose audience is asked for.
+    """
+
+    attributes: list[Field]
+    chunks: list[list[Field]]
+    entries: list[Mapping[str, Any]]
+
+
 def is_committed(warehouse: Warehouse, folder: PullFolder) -> bool:
     """Return whether the pull is in the ledger."""
     key = (folder.pull.bot_id, folder.pull.pull_id)
     return any((row["bot_id"], row["pull_id"]) == key for row in warehouse.committed_pulls())
+
+
+def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
+    """Find out what a pull would ask for; nothing is written. Arguments as those of ``fetch``."""
+    fields = _fields(client.attributes(pull.bot_id).content)
+    entries, stats = client.scheduled_entries(pull.bot_id), client.broadcast_stats(pull.bot_id)
+    return Plan(fields, _chunks(fields), _to_ask(entries.content, stats.content, pull.pulled_at, recorded))
 
 
 def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], report: Report) -> None:
@@ -41,7 +63,7 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", body, report)
+    folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
 
     def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
         facts |= {"fields": tuple(field.name for field in fields)}
@@ -49,40 +71,82 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
 
     system = [Field(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
-
-    kinds: dict[str, str] = {}
-    for row in catalogue:
-        # A name that is listed twice is one attribute.
-        kinds.setdefault(row["name"], row["type"])
-    fields = [Field(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
-    # Every export has the user's id. One is made in any case: the id itself may be an attribute.
-    step = MOST_FIELDS - 1
-    for number, start in enumerate(range(0, len(fields) or 1, step), start=1):
-        chunk = [_USER_ID_FIELD, *fields[start : start + step]]
+    for number, chunk in enumerate(_chunks(_fields(catalogue)), start=1):
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
 
-    folder.write("segments.json.gz", "segments", client.segments(bot_id).body, report)
+    segments = client.segments(bot_id)
+    folder.write("segments.json.gz", "segments", segments.body, report, rows=len(segments.content))
     client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", report))
     entries = client.scheduled_entries(bot_id)
-    folder.write("scheduled_entries.json.gz", "scheduled_entries", entries.body, report)
+    name = "scheduled_entries"
+    folder.write(f"{name}.json.gz", name, entries.body, report, rows=len(entries.content))
     stats = client.broadcast_stats(bot_id)
-    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report)
+    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report, rows=len(stats.content))
 
-    for entry in qualifying(entries.content, stats.content, folder.pull.pulled_at):
+    for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = str(entry["id"]), str(entry.get("block_id"))
-        if broadcast_id in recorded:
-            continue
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
             raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
-        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, **facts)
+        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, rows=1, **facts)
         audience = block and block.get("user_filter")
         if audience and audience.get("valid") is not False:
             name = f"broadcast_recipients-{broadcast_id}.csv.gz"
             export(name, "broadcast_recipients", [_USER_ID_FIELD], audience, broadcast_id=broadcast_id)
 
     folder.commit("api", __version__)
+
+
+def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
+    """Land a CSV that somebody once saved from Chatfuel's People page, as a pull of its own.
+
+    Args:
+        file: The CSV, or the same gzipped. Its header is the catalogue: what is not in it was not seen.
+        folder: Where it goes; emptied first.
+        report: Is told which file is under way.
+
+    Raises:
+        ContractError: It is no users export.
+    """
+    header = read_header(file)
+    if USER_ID not in header:
+        raise ContractError(
+            f"{file.name} has no column {USER_ID!r}: it is no export of Chatfuel's People page."
+        )
+    kinds = {name: "system" if name in user_columns() else "custom" for name in header}
+    rows = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
+    folder.begin()
+    folder.write("attributes.json.gz", "attributes", catalogue, report, rows=len(rows))
+    for table, name in (("users", "users"), ("user_attributes", "user_attributes-001")):
+        place = folder.writer(f"{name}.csv.gz", table, report, fields=tuple(header))
+        with open_csv(file) as source, place as sink:
+            shutil.copyfileobj(source, sink)
+    folder.commit("import", __version__)
+
+
+def _fields(catalogue: Sequence[Mapping[str, str]]) -> list[Field]:
+    kinds: dict[str, str] = {}
+    for row in catalogue:
+        # A name that is listed twice is one attribute.
+        kinds.setdefault(row["name"], row["type"])
+    return [Field(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
+
+
+def _chunks(fields: Sequence[Field]) -> list[list[Field]]:
+    # Every export has the user's id. One is made in any case: the id itself may be an attribute.
+    step = MOST_FIELDS - 1
+    return [[_USER_ID_FIELD, *fields[start : start + step]] for start in range(0, len(fields) or 1, step)]
+
+
+def _to_ask(
+    entries: Sequence[Mapping[str, Any]],
+    stats: Sequence[Mapping[str, Any]],
+    pulled_at: datetime,
+    recorded: Collection[str],
+) -> list[Mapping[str, Any]]:
+    return [entry for entry in qualifying(entries, stats, pulled_at) if str(entry["id"]) not in recorded]
 
 
 def qualifying(
@@ -110,7 +174,9 @@ def qualifying(
     ]
 
 
-def load(warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, report: Report) -> Converted:
+def load(
+    warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, report: Report, *, force: bool = False
+) -> Converted:
     """Convert a complete pull and load it.
 
     Args:
@@ -118,21 +184,24 @@ def load(warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, repor
         folder: The pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
         report: Is told what is under way.
+        force: Believe what the gates do not: too few users, or exports that disagree about them.
 
     Raises:
         ContractError: A file is not what Chatfuel always sent.
         RefusedError: A gate refused the pull. It stays in the landing zone.
     """
-    # Beside the landing zone, because there is room for a pull.
-    with tempfile.TemporaryDirectory(prefix=".convert-", dir=folder.path.parent) as workdir:
+    with folder.workspace() as workdir:
         try:
-            converted = convert(folder, Path(workdir), report)
-            _check_user_count(warehouse, folder, converted, min_users_ratio)
+            converted = convert(folder, workdir, report, force=force)
+            if not force:
+                _check_user_count(warehouse, folder, converted, min_users_ratio)
             report("loading", 0)
             warehouse.load(folder.pull, converted)
         except (ContractError, RefusedError) as error:
             folder.refuse(error.message)
             raise
+    if folder.is_refused:
+        folder.accept()
     return converted
 
 
@@ -149,5 +218,5 @@ def _check_user_count(
     if before and users < before[-1] * min_users_ratio:
         raise RefusedError(
             f"{users} users, and {before[-1]} in the pull before: too few to believe. Nothing was loaded."
-            f" If it is right: `python -m loader reload {pull.pull_id} --min-users-ratio 0`."
+            f" If it is right: `python -m loader reload {pull.pull_id} --force`."
         )

@@ -21,14 +21,14 @@ class Settings:
 
     Attributes:
         base_url: Where Chatfuel is, without a slash at the end.
-        landing: The landing zone.
+        landing: The landing zone, a folder or gs://bucket/prefix.
         duckdb_path: The file that is the warehouse of target ``dev``.
         bigquery_location: Where the datasets of the other targets are.
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
     """
 
     base_url: str
-    landing: Path
+    landing: str
     duckdb_path: Path
     bigquery_location: str
     raw_retention_days: int | None
@@ -49,6 +49,11 @@ class Settings:
                 " .env.example says where to get one."
             )
         return self._token
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are a token and bots."""
+        return bool(self._token and self._bot_ids)
 
     @property
     def bigquery_project(self) -> str:
@@ -101,7 +106,7 @@ def read_settings() -> Settings:
         )
     return Settings(
         base_url=base_url,
-        landing=Path(values.get("CHATFUEL_LANDING", "data/landing")),
+        landing=values.get("CHATFUEL_LANDING", "data/landing"),
         duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=int(retention) if retention else None,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from loader.landing import Pull
+from loader.landing import Landing, Pull
 from loader.settings import Settings
 
 RAW_SCHEMA = "chatfuel_raw"
@@ -95,9 +95,17 @@ class Warehouse(ABC):
         A pull that is in the ledger by now is left alone. A failure leaves the warehouse as it was.
         """
 
+    @abstractmethod
+    def check_writable(self) -> None:
+        """Try whether a pull could be loaded, without writing."""
 
-def open_warehouse(target: str, settings: Settings) -> Warehouse:
-    """Return the warehouse of a target.
+    @abstractmethod
+    def remove_uncommitted(self) -> dict[str, int]:
+        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
+
+
+def open_warehouse(target: str, settings: Settings, landing: Landing) -> Warehouse:
+    """Return the warehouse of a target, which may fetch files from the landing zone by itself.
 
     Raises:
         ConfigurationError: A setting that the target needs is missing.
@@ -106,7 +114,7 @@ def open_warehouse(target: str, settings: Settings) -> Warehouse:
     if target != "dev":
         from loader.warehouse.bigquery import BigQueryWarehouse
 
-        return BigQueryWarehouse.from_settings(settings)
+        return BigQueryWarehouse.from_settings(settings, landing)
     from loader.warehouse.duckdb import DuckDBWarehouse
 
     return DuckDBWarehouse(settings.duckdb_path)

@@ -23,7 +23,7 @@ from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from loader.errors import ConfigurationError, RefusedError, WarehouseError
-from loader.landing import Pull
+from loader.landing import Landing, Pull
 from loader.settings import Settings
 from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_layout, raw_tables
 
@@ -47,6 +47,7 @@ class BigQueryWarehouse(Warehouse):
         self,
         client: bigquery.Client,
         *,
+        landing: Landing,
         dataset: str = RAW_SCHEMA,
         retention_days: int | None = None,
         wait: float = 1,
@@ -55,18 +56,20 @@ class BigQueryWarehouse(Warehouse):
 
         Args:
             client: Its project and location are those of the dataset.
+            landing: Where BigQuery may fetch files by itself; those of a folder are uploaded.
             dataset: Where the raw tables are.
             retention_days: Days after their ``pull_date`` that partitions of raw rows are kept; the ledger is
                 kept for ever. None: for ever too.
             wait: Seconds before the second attempt at whatever is worth one; later ones wait longer.
         """
         self._client = client
+        self._landing = landing
         self._dataset = f"{client.project}.{dataset}"
         self._retention_days = retention_days
         self._wait = wait
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> BigQueryWarehouse:
+    def from_settings(cls, settings: Settings, landing: Landing) -> BigQueryWarehouse:
         """Use what the settings name, with application default credentials.
 
         Raises:
@@ -83,7 +86,7 @@ class BigQueryWarehouse(Warehouse):
                 "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
                 " or set GOOGLE_APPLICATION_CREDENTIALS."
             ) from error
-        return cls(client, retention_days=settings.raw_retention_days)
+        return cls(client, landing=landing, retention_days=settings.raw_retention_days)
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
@@ -109,15 +112,41 @@ class BigQueryWarehouse(Warehouse):
             self._create_tables()
             if self._count(LEDGER, pull):
                 return
-            for table, rows in converted.rows.items():
+            for table in converted.rows:
                 self._load_table(table, pull, converted)
+            for table, rows in converted.rows.items():
                 if (found := self._count(table, pull)) != rows:
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}; it is not in the ledger."
-                        f" Run: delete from `{self._dataset}`.{table} where pull_date = '{pull.pull_date}'"
-                        f" and bot_id = '{pull.bot_id}' and pull_id = '{pull.pull_id}'. Then try again."
+                        " `python -m loader gc` removes its rows."
+                        f" Then run `python -m loader reload {pull.pull_id}`."
                     )
             self._load_table(LEDGER, pull, converted)
+
+    def check_writable(self) -> None:
+        """Try whether rows could be added, without adding any; before the first pull, nothing."""
+        # A DML statement needs the right to write, also if it finds no row.
+        self._read(f"delete from `{self._dataset}`.{LEDGER} where false")
+
+    def remove_uncommitted(self) -> dict[str, int]:
+        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
+        return {table: self._remove_uncommitted(table) for table in raw_tables() if table != LEDGER}
+
+    def _remove_uncommitted(self, table: str) -> int:
+        query = f"""
+            delete from `{self._dataset}`.{table} as orphans
+            where not exists (
+                select 1
+                from `{self._dataset}`.{LEDGER} as pulls
+                where orphans.bot_id = pulls.bot_id and orphans.pull_id = pulls.pull_id
+            )
+        """
+        with self._errors():
+            try:
+                return self._client.query_and_wait(query, **_PATIENCE).num_dml_affected_rows or 0
+            except NotFound:
+                # Nothing was loaded yet.
+                return 0
 
     def _create_tables(self) -> None:
         dataset = bigquery.Dataset(self._dataset)
@@ -139,6 +168,8 @@ class BigQueryWarehouse(Warehouse):
                 self._client.update_table(definition, ["time_partitioning"])
 
     def _load_table(self, table: str, pull: Pull, converted: Converted) -> None:
+        found = self._count(table, pull)
+        was_empty = not found
         for path in converted.files[table]:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
             name = f"chatfuel-{self._dataset.split('.')[1]}-{pull.bot_id}-{pull.pull_id}-{table}-{digest}"
@@ -146,6 +177,10 @@ class BigQueryWarehouse(Warehouse):
                 job = self._submit(path, table, f"{name}-g{generation}")
                 reason = self._failure(job)
                 if reason is None:
+                    before, found = found, self._count(table, pull)
+                    if was_empty and found == before and job.output_rows:
+                        # A job of an earlier run, whose rows have been removed since.
+                        continue
                     break
                 if reason not in _RETRYABLE or generation == _GENERATIONS:
                     raise WarehouseError(
@@ -163,12 +198,18 @@ class BigQueryWarehouse(Warehouse):
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             labels={"app": "chatfuel"},
         )
+        destination = f"{self._dataset}.{table}"
+        address = self._landing.address(path)
         for attempt in self._retrying(_UNKNOWN_OUTCOME):
             with attempt:
                 try:
+                    if address:
+                        return self._client.load_table_from_uri(
+                            address, destination, job_id=job_id, job_config=config
+                        )
                     with path.open("rb") as file:
                         return self._client.load_table_from_file(
-                            file, f"{self._dataset}.{table}", job_id=job_id, job_config=config
+                            file, destination, job_id=job_id, job_config=config
                         )
                 except Conflict:
                     return self._adopt(job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,9 +67,38 @@ class DuckDBWarehouse(Warehouse):
                 if (found := _count(connection, table, pull)) != rows:
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
-                        f" Remove the rows of pull {pull.pull_id} that are not in the ledger, and try again."
+                        " There are rows without a ledger row: `python -m loader gc` removes them."
+                        f" Then run `python -m loader reload {pull.pull_id}`."
                     )
             connection.commit()
+
+    def check_writable(self) -> None:
+        """Try whether the file could be written, without writing."""
+        if self._path.exists():
+            with self._connect():
+                pass
+        path = self._path.absolute()
+        while not path.exists():
+            path = path.parent
+        if not os.access(path, os.W_OK):
+            raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
+
+    def remove_uncommitted(self) -> dict[str, int]:
+        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
+        if not self._path.exists():
+            return {}
+        with self._connect() as connection:
+            connection.begin()
+            _create_tables(connection)
+            removed = {
+                table: connection.execute(
+                    f"delete from {RAW_SCHEMA}.{table}"
+                    f" where (bot_id, pull_id) not in (select (bot_id, pull_id) from {RAW_SCHEMA}.{LEDGER})"
+                ).fetchone()[0]
+                for table in raw_tables()
+            }
+            connection.commit()
+        return removed
 
     def _read(self, query: str) -> list[dict[str, Any]]:
         if not self._path.exists():

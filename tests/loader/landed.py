@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loader.convert import _BROADCAST_COLUMNS, user_columns
-from loader.landing import Pull, PullFolder
+from loader.landing import Landing, Pull, PullFolder
 
 ALWAYS = ("last seen", "page id")
 MOMENT = datetime(2024, 6, 3, 7, 30, tzinfo=UTC)
@@ -59,7 +59,7 @@ def land(
         bot_id: The bot.
         moment: The moment of the pull.
     """
-    folder = PullFolder(landing, Pull(bot_id, moment))
+    folder = Landing(landing).folder(Pull(bot_id, moment))
     folder.begin()
 
     def write(name: str, table: str, body: bytes, **facts) -> None:

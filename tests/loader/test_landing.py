@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loader.landing import Pull, PullFolder, landed_pulls
+from loader.landing import Landing, Pull
 from tests.loader.landed import MOMENT, chunk_csv, land, users_csv
 
 
@@ -23,7 +23,7 @@ def break_off(folder, body):
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = PullFolder(tmp_path / "landing", Pull("bot", MOMENT))
+    folder = Landing(tmp_path / "landing").folder(Pull("bot", MOMENT))
     folder.begin()
     return folder
 
@@ -48,7 +48,7 @@ def test_a_response_is_kept_byte_for_byte(folder):
 
 
 def test_the_same_response_lands_as_the_same_bytes(folder, tmp_path):
-    other = PullFolder(tmp_path / "other", Pull("bot", MOMENT))
+    other = Landing(tmp_path / "other").folder(Pull("bot", MOMENT))
     other.begin()
     for place in (folder, other):
         place.write("x.json.gz", "segments", b"{}", silent)
@@ -84,14 +84,14 @@ def test_an_attempt_after_one_that_broke_off_is_the_file(folder):
 def test_the_manifest_makes_a_pull_complete(folder, tmp_path):
     folder.write("x.json.gz", "segments", b"{}", silent)
     assert not folder.is_complete
-    assert list(landed_pulls(tmp_path / "landing")) == []
+    assert Landing(tmp_path / "landing").complete_pulls() == []
     folder.commit("api", "test")
     assert folder.is_complete
-    assert [found.path for found in landed_pulls(tmp_path / "landing")] == [folder.path]
+    assert [found.path for found in Landing(tmp_path / "landing").complete_pulls()] == [folder.path]
 
 
 def test_the_manifest_says_what_is_there(folder):
-    folder.write("u.csv.gz", "users", b"abc", silent, fields=("chatfuel user id", "status"))
+    folder.write("u.csv.gz", "users", b"a\nb\n", silent, fields=("chatfuel user id", "status"))
     folder.write("b.json.gz", "block_filters", b"{}", silent, broadcast_id="e", block_id="b")
     folder.commit("api", "1.2.3")
     manifest = json.loads((folder.path / "manifest.json").read_text())
@@ -103,7 +103,7 @@ def test_the_manifest_says_what_is_there(folder):
     }  # fmt: skip
     assert users == {
         "name": "u.csv.gz", "table": "users", "size": len(raw), "sha256": hashlib.sha256(raw).hexdigest(),
-        "fields": ["chatfuel user id", "status"],
+        "rows": 1, "fields": ["chatfuel user id", "status"],
     }  # fmt: skip
     assert (block["broadcast_id"], block["block_id"]) == ("e", "b")
 

@@ -359,7 +359,7 @@ def test_a_halved_export_is_refused_and_nothing_changes(pull, query, tamper, tmp
     tamper(half_of_the_users)
     result = pull("--as-of", "2024-06-04T07:30:00Z")
     assert result.exit_code == 7
-    assert "--min-users-ratio" in result.stderr
+    assert "--force" in result.stderr
     assert (tmp_path / "warehouse.duckdb").read_bytes() == before
 
 

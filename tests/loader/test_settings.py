@@ -21,7 +21,7 @@ def _nothing_set(tmp_path, monkeypatch):
 def test_the_defaults():
     settings = read_settings()
     assert settings.base_url == "https://dashboard.chatfuel.com"
-    assert settings.landing == Path("data/landing")
+    assert settings.landing == "data/landing"
     assert settings.duckdb_path == Path("data/chatfuel.duckdb")
 
 
@@ -36,7 +36,7 @@ def test_an_empty_variable_counts_as_unset(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("CHATFUEL_LANDING=\n")
     monkeypatch.setenv("CHATFUEL_BASE_URL", "")
     settings = read_settings()
-    assert (settings.landing, settings.base_url) == (Path("data/landing"), "https://dashboard.chatfuel.com")
+    assert (settings.landing, settings.base_url) == ("data/landing", "https://dashboard.chatfuel.com")
 
 
 def test_the_token_may_be_in_a_file(tmp_path, monkeypatch):

@@ -1,0 +1,131 @@
+"""The landing zone in a bucket of Google Cloud Storage: the folders of ``landing.py``, one object a file.
+
+What is written goes to a temporary folder first and is uploaded when it is whole; what is read is downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from loader.errors import ConfigurationError, LandingError
+from loader.landing import Landing
+
+_ROOT = PurePosixPath()
+# Another machine may be at work on what is younger.
+_OLD = timedelta(days=1)
+# The client would try to reach a server that is down for two minutes before it says so.
+_RETRY = DEFAULT_RETRY.with_timeout(60)
+
+
+class BucketLanding(Landing):
+    """A landing zone in a bucket."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        """Connect; nothing is sent.
+
+        Args:
+            url: ``gs://bucket`` or ``gs://bucket/prefix``.
+            root: A folder for what is written or read, empty.
+
+        Raises:
+            ConfigurationError: Nobody is signed in.
+        """
+        super().__init__(root)
+        self.name = url.rstrip("/")
+        digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
+        self._lock = Path(tempfile.gettempdir()) / f"chatfuel-{digest}" / ".lock"
+        bucket, _, prefix = self.name.removeprefix("gs://").partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        # The emulator of the tests knows nobody; the client finds it by this variable too.
+        is_emulated = "STORAGE_EMULATOR_HOST" in os.environ
+        try:
+            client = storage.Client("emulated", AnonymousCredentials()) if is_emulated else storage.Client()
+        except (GoogleAuthError, OSError) as error:
+            raise ConfigurationError(
+                "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
+                " or set GOOGLE_APPLICATION_CREDENTIALS."
+            ) from error
+        self._bucket = client.bucket(bucket)
+
+    def check(self) -> None:
+        """Try whether the bucket can be read; nothing is written."""
+        self.exists(PurePosixPath("manifest.json"))
+        with self._errors():
+            if not self._bucket.exists(retry=_RETRY):
+                raise LandingError(
+                    f"There is no bucket {self._bucket.name}. Make it, or set CHATFUEL_LANDING."
+                )
+
+    def garbage(self, complete: Collection[PurePosixPath]) -> list[PurePosixPath]:
+        """Return the files that belong to none of the complete pulls, and are a day old."""
+        old = datetime.now(UTC) - _OLD
+        return [name for name in super().garbage(complete) if self._blobs[name].updated < old]
+
+    def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
+        """Return every object below a folder, relative to the landing zone."""
+        prefix = self._prefix if below == _ROOT else f"{self._prefix}{below}/"
+        with self._errors():
+            blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, retry=_RETRY)
+            self._blobs = {PurePosixPath(blob.name.removeprefix(self._prefix)): blob for blob in blobs}
+        return sorted(self._blobs)
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Return whether an object is there."""
+        with self._errors():
+            return self._blob(name).exists(retry=_RETRY)
+
+    def save(self, name: PurePosixPath) -> None:
+        """Upload a file."""
+        with self._errors():
+            self._blob(name).upload_from_filename(self.root / name, checksum="crc32c", retry=_RETRY)
+
+    def bring(self, folder: PurePosixPath) -> None:
+        """Download the files of a folder that are not here yet."""
+        with self._errors():
+            for name in self.names(folder):
+                path = self.root / name
+                if not path.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self._blob(name).download_to_filename(path, raw_download=True, retry=_RETRY)
+
+    def remove(self, name: PurePosixPath) -> None:
+        """Remove an object, and its copy here."""
+        super().remove(name)
+        # Not found: removed by an attempt whose answer was lost.
+        with self._errors(), suppress(NotFound):
+            self._blob(name).delete(retry=_RETRY)
+
+    def address(self, path: Path) -> str:
+        """Upload a file of a workspace and return where BigQuery finds it."""
+        name = PurePosixPath(path.relative_to(self.root))
+        self.save(name)
+        return f"gs://{self._bucket.name}/{self._prefix}{name}"
+
+    def _size(self, name: PurePosixPath) -> int:
+        return self._blobs[name].size
+
+    def _blob(self, name: PurePosixPath) -> storage.Blob:
+        return self._bucket.blob(f"{self._prefix}{name}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (GoogleAPICallError, GoogleAuthError, RetryError, requests.RequestException) as error:
+            raise LandingError(
+                f"Landing zone {self.name}: {str(error).splitlines()[0]}."
+                " When that is mended, run the same command again."
+            ) from error
