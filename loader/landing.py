@@ -313,6 +313,7 @@ class PullFolder:
 
     def _write_whole(self, name: str, text: str) -> None:
         """Write a small file, which appears when it is whole."""
+        _make_folder(self.path)
         partial = self.path / f".{name}.partial"
         with _create(partial) as file:
             file.write(text.encode())

@@ -6,11 +6,24 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory):
-    """A BigQuery emulator for the session."""
+def storage(tmp_path_factory):
+    """An emulator of Google Cloud Storage for the session, with the bucket `pulls`; its address and its folder."""
+    from gcp_storage_emulator.server import create_server
+
+    folder = tmp_path_factory.mktemp("storage")
+    server = create_server("127.0.0.1", 0, in_memory=False, default_bucket="pulls", data_dir=str(folder))
+    server.start()
+    # The port that the system chose; it has no name of its own.
+    yield f"http://127.0.0.1:{server._api._httpd.server_port}", folder
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory, storage):
+    """A BigQuery emulator for the session, which finds the emulated buckets."""
     # not for everybody: the client takes a second to import
     from tests.emulator.warehouse import Emulator
 
-    running = Emulator.start(tmp_path_factory.mktemp("emulator"))
+    running = Emulator.start(tmp_path_factory.mktemp("emulator"), buckets=storage[1])
     yield running
     running.stop()

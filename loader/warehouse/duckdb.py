@@ -77,10 +77,10 @@ class DuckDBWarehouse(Warehouse):
         if self._path.exists():
             with self._connect():
                 pass
-        path = self._path.absolute()
-        while not path.exists():
-            path = path.parent
-        if not os.access(path, os.W_OK):
+        place = self._path.absolute()
+        while not place.exists():
+            place = place.parent
+        if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
     def remove_uncommitted(self) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""The whole chain on the emulator: sandbox, loader, dbt; ten days, beside the same ten days on DuckDB."""
+"""The whole chain on the emulator: sandbox, loader, dbt; ten days, beside the same ten days on DuckDB.
+
+The first five land in a bucket, from where BigQuery fetches them; the others in a folder.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def run(*arguments):
 
 
 @pytest.fixture(scope="module")
-def ten_days(emulator, tmp_path_factory):
+def ten_days(emulator, storage, tmp_path_factory):
     """Both warehouses after five days, each built, and five more that one build takes in."""
     folder = tmp_path_factory.mktemp("ten_days")
     on_duckdb = Project(folder / "warehouse.duckdb", folder / "target_duckdb")
@@ -33,13 +36,15 @@ def ten_days(emulator, tmp_path_factory):
             "CHATFUEL_TOKEN": sandbox.token,
             "CHATFUEL_BOT_ID": sandbox.bot_id,
             "CHATFUEL_BASE_URL": sandbox.url,
-            "CHATFUEL_LANDING": str(folder / "landing"),
+            "STORAGE_EMULATOR_HOST": storage[0],
             "CHATFUEL_DUCKDB_PATH": str(on_duckdb.path),
             "CHATFUEL_BIGQUERY_PROJECT": GCP_PROJECT,
         }.items():
             environment.setenv(name, value)
         for day in (*DAY_BY_DAY, *AT_ONCE):
             now = sandbox.move_to(day)
+            landing = "gs://pulls/ten_days" if day in DAY_BY_DAY else str(folder / "landing")
+            environment.setenv("CHATFUEL_LANDING", landing)
             with pytest.MonkeyPatch.context() as emulated:
                 emulated.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
                 run("pull", "--target", "emulator", "--as-of", now.isoformat())

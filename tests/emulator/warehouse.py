@@ -39,8 +39,8 @@ class Emulator:
     process: subprocess.Popen
 
     @classmethod
-    def start(cls, folder: Path) -> Emulator:
-        """Starts an emulator that keeps everything in memory; its log goes to `folder`.
+    def start(cls, folder: Path, buckets: Path) -> Emulator:
+        """Starts an emulator that keeps everything in memory; its log goes to `folder`, buckets are in `buckets`.
 
         Raises:
             RuntimeError: it does not answer in time.
@@ -62,6 +62,7 @@ class Emulator:
                     *("--rest-port", str(rest_port), "--grpc-port", str(grpc_port)),
                 ],
                 cwd=folder,
+                env=os.environ | {"BQEMU_GCS_LOCAL_ROOT": str(buckets)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

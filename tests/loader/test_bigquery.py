@@ -41,6 +41,30 @@ class FakeBigQuery:
         self.sessions = []
         self.lost = set()
         self.tables = {}
+        self.requests, self.killed = 0, (0, "", None)
+
+    def forget(self):
+        """As if nothing had been loaded ever."""
+        self.rows.clear()
+        self.jobs.clear()
+        self.tables.clear()
+        self.loads.clear()
+        self.sessions.clear()
+
+    def answer(self, respond):
+        """A callback that answers, unless the loader is killed just before or after."""
+
+        def callback(request):
+            self.requests += 1
+            step, when, error = self.killed
+            if (self.requests, when) == (step, "before"):
+                raise error
+            answered = respond(request)
+            if (self.requests, when) == (step, "after"):
+                raise error
+            return answered
+
+        return callback
 
     def create(self, request):
         table = json.loads(request.body)
@@ -147,13 +171,15 @@ def fake():
     fake = FakeBigQuery()
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         api = f"{HOST}/bigquery/v2/projects/p"
-        mock.add_callback("POST", re.compile(rf"{HOST}/upload/.*"), fake.begin)
-        mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.finish)
-        mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.get_job)
-        mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.query)
-        mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), fake.create)
-        mock.add_callback("GET", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.get_table)
-        mock.add_callback("PATCH", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.update_table)
+        mock.add_callback("POST", re.compile(rf"{HOST}/upload/.*"), fake.answer(fake.begin))
+        mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.answer(fake.finish))
+        mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.answer(fake.get_job))
+        mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.answer(fake.query))
+        mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), fake.answer(fake.create))
+        mock.add_callback("GET", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.answer(fake.get_table))
+        mock.add_callback(
+            "PATCH", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.answer(fake.update_table)
+        )
         yield fake
 
 
@@ -244,6 +270,26 @@ def test_a_final_error_ends_the_load_without_a_ledger_row(fake, warehouse, conve
     with pytest.raises(WarehouseError, match=f"{words}.*reload"):
         warehouse.load(PULL, converted)
     assert fake.rows["pulls"] == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_loader_killed_at_any_request_leaves_nothing_doubled(fake, warehouse, converted, when):
+    class KilledError(BaseException):
+        pass
+
+    expected = dict.fromkeys(converted.rows, ROWS) | {"pulls": 1}
+    fake.killed, fake.requests = (0, when, KilledError), 0
+    warehouse.load(PULL, converted)
+    steps = fake.requests
+    assert steps > 3 * len(expected)
+    for step in range(1, steps + 1):
+        fake.forget()
+        fake.killed, fake.requests = (step, when, KilledError), 0
+        with pytest.raises(KilledError):
+            warehouse.load(PULL, converted)
+        fake.killed = (0, when, KilledError)
+        warehouse.load(PULL, converted)
+        assert fake.rows == expected, f"killed {when} request {step}"
 
 
 def test_a_wrong_row_count_keeps_the_pull_out_of_the_ledger(fake, warehouse, converted):

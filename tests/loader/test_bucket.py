@@ -1,0 +1,117 @@
+"""The landing zone in a bucket, through the real client, against an emulator."""
+
+import hashlib
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from loader import bucket
+from loader.bucket import BucketLanding
+from loader.landing import Pull
+from tests.loader.conftest import AS_OF, PULL_ID
+from tests.loader.landed import MOMENT
+
+FOLDER = f"botA/pull_date=2024-06-03/{PULL_ID}"
+
+
+def silent(what, size):
+    pass
+
+
+@pytest.fixture
+def in_bucket(storage, environment, monkeypatch, request):
+    """The loader lands in a part of the bucket that is this test's own; the address of that part."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage[0])
+    url = f"gs://pulls/{hashlib.sha256(request.node.name.encode()).hexdigest()[:12]}"
+    monkeypatch.setenv("CHATFUEL_LANDING", url)
+    return url
+
+
+@pytest.fixture
+def landing(in_bucket, tmp_path):
+    return BucketLanding(in_bucket, tmp_path / "here")
+
+
+def test_a_pull_lands_in_the_bucket_as_in_a_folder(in_bucket, landing, pull, query, tmp_path, monkeypatch):
+    assert pull().exit_code == 0
+    values = query("select count(*) from user_attributes")
+    (tmp_path / "warehouse.duckdb").unlink()
+    monkeypatch.setenv("CHATFUEL_LANDING", str(tmp_path / "landing"))
+    assert pull().exit_code == 0
+    folder = tmp_path / "landing" / FOLDER
+    assert [str(name) for name in landing.names()] == sorted(
+        f"{FOLDER}/{path.name}" for path in folder.iterdir()
+    )
+    landing.bring(landing.complete_pulls()[0].name)
+    files = [json.loads((place / "manifest.json").read_text())["files"] for place in (
+        folder, landing.root / FOLDER)]  # fmt: skip
+    assert files[0] == files[1]
+    assert query("select count(*) from user_attributes") == values
+
+
+def test_nothing_of_a_pull_in_a_bucket_stays_on_this_machine(in_bucket, pull, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    assert pull().exit_code == 0
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["warehouse.duckdb"]
+
+
+def test_a_warehouse_is_rebuilt_from_the_bucket(in_bucket, pull, run, query, tmp_path):
+    pull()
+    rows = query("from user_attributes order by all")
+    (tmp_path / "warehouse.duckdb").unlink()
+    assert run("reload", "--all").exit_code == 0
+    assert query("from user_attributes order by all") == rows
+
+
+def test_a_damaged_object_is_found_by_its_hash_and_named(in_bucket, landing, pull, run, storage, tmp_path):
+    pull()
+    name = landing.complete_pulls()[0].name / "users.csv.gz"
+    (landing.root / name).parent.mkdir(parents=True)
+    (landing.root / name).write_bytes(b"something else")
+    landing.save(name)
+    (tmp_path / "warehouse.duckdb").unlink()
+    result = run("reload", PULL_ID)
+    assert result.exit_code == 7
+    assert f"{in_bucket}/{FOLDER}/users.csv.gz is damaged" in result.stderr
+
+
+def test_a_pull_without_manifest_is_fetched_afresh(in_bucket, landing, pull):
+    folder = landing.folder(Pull("botA", MOMENT))
+    folder.begin()
+    folder.write("leftover.json.gz", "segments", b"{}", silent)
+    assert landing.complete_pulls() == []
+    assert pull().exit_code == 0
+    assert f"{FOLDER}/leftover.json.gz" not in [str(name) for name in landing.names()]
+
+
+def test_gc_removes_what_is_incomplete_and_a_day_old(in_bucket, landing, pull, run, monkeypatch):
+    pull()
+    whole = landing.names()
+    folder = landing.folder(Pull("botB", MOMENT))
+    folder.begin()
+    folder.write("leftover.json.gz", "segments", b"{}", silent)
+    assert "Nothing to remove" in run("gc").stdout
+    monkeypatch.setattr(bucket, "_OLD", timedelta(0))
+    assert "botB" in run("gc").stdout
+    assert landing.names() == whole
+
+
+def test_a_refusal_is_kept_in_the_bucket(in_bucket, landing, pull):
+    pull()
+    folder = landing.complete_pulls()[0]
+    folder.refuse("too few")
+    assert BucketLanding(in_bucket, landing.root / "other").complete_pulls()[0].refusal == "too few"
+    folder.accept()
+    assert not folder.is_refused
+
+
+@pytest.mark.parametrize("verb", ["check", "pull", "pulls"])
+def test_a_bucket_that_is_not_there_is_told(in_bucket, run, monkeypatch, verb, tmp_path):
+    monkeypatch.setenv("CHATFUEL_LANDING", "gs://nowhere/pulls")
+    result = run(verb, *(["--as-of", AS_OF] if verb == "pull" else []))
+    assert result.exit_code == 2
+    assert "nowhere" in result.stderr
+    assert not Path(tmp_path / "warehouse.duckdb").exists()
