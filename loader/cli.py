@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -26,7 +26,7 @@ from loader import __version__
 from loader.chatfuel import Chatfuel, Patience
 from loader.errors import ConfigurationError, LoaderError
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
-from loader.logs import log_to_stderr, show_error
+from loader.logs import log_to_stderr, scrub, show_error
 from loader.pull import fetch, is_committed, land_saved, load
 from loader.pull import plan as plan_pull
 from loader.settings import Settings, read_settings
@@ -96,7 +96,7 @@ class _Loader:
             for record in records:
                 click.echo(json.dumps(record))
             return
-        table = Table(title=title)
+        table = Table(title=title or None)
         for column in columns:
             is_number = any(isinstance(record[column], int) for record in records)
             table.add_column(column, justify="right" if is_number else "left", overflow="fold")
@@ -123,7 +123,8 @@ class _Loader:
             self.show(record, "")
         else:
             counts = [{"table": table, "rows": count} for table, count in rows.items()]
-            self.show_table(f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded", counts, ("table", "rows"))
+            click.echo(f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded:")
+            self.show_table("", counts, ("table", "rows"))
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -202,14 +203,6 @@ def check(loader: _Loader) -> None:
         loader.landing.check()
         return f"{len(loader.landing.complete_pulls())} pulls"
 
-    def try_out(what: str, trial: Callable[[], str]) -> None:
-        try:
-            found = trial()
-        except Exception as error:
-            loader.show({"check": what, "ok": False}, f"NO  {what}")
-            raise error
-        loader.show({"check": what, "ok": True, "found": found}, f"ok  {what}: {found}")
-
     trials: dict[str, Callable[[], str]] = {
         "token": lambda: "there is one" if loader.settings.token else "",
         "bots": lambda: ", ".join(loader.settings.bot_ids),
@@ -220,7 +213,17 @@ def check(loader: _Loader) -> None:
     if loader.settings.is_complete:
         for bot_id in loader.settings.bot_ids:
             trials[f"bot {bot_id}"] = partial(check_bot, bot_id)
-    _for_each(trials, lambda what: try_out(what, trials[what]), prefix=False)
+    codes = []
+    for what, trial in trials.items():
+        try:
+            found, code = trial(), 0
+        except LoaderError as error:
+            found, code = scrub(error.message), error.exit_code
+        loader.show(
+            {"check": what, "ok": not code, "found": found}, f"{'NO' if code else 'ok'}  {what}: {found}"
+        )
+        codes.append(code)
+    sys.exit(next(filter(None, codes), 0))
 
 
 @_verb
@@ -390,6 +393,9 @@ def main() -> None:
     except Exception:
         log.exception(_UNEXPECTED)
         code = LoaderError.exit_code
+    finally:
+        # While Python ends, nobody is left to receive it, and the process would die of it.
+        signal.setitimer(signal.ITIMER_REAL, 0)
     sys.exit(code)
 
 
@@ -403,11 +409,11 @@ def _end_on_signals() -> None:
     signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
-def _for_each(names: Sequence[str], run: Callable[[str], None], *, prefix: bool = True) -> None:
+def _for_each(names: Collection[str], run: Callable[[str], None]) -> None:
     """Run something for each bot; if one failed, end the process with the code of the first failure."""
     codes = []
     for name in names:
-        where = f"Bot {name}: " if prefix and len(names) > 1 else ""
+        where = f"Bot {name}: " if len(names) > 1 else ""
         try:
             run(name)
         except LoaderError as error:

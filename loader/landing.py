@@ -102,13 +102,13 @@ class Landing:
         """Try whether something could be written, without writing.
 
         Raises:
-            OSError: It could not.
+            LandingError: It could not.
         """
         folder = self.root.absolute()
         while not folder.exists():
             folder = folder.parent
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise PermissionError(f"landing zone {self.name} cannot be written")
+            raise LandingError(f"Landing zone {self.name} cannot be written. Set CHATFUEL_LANDING.")
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -113,5 +113,5 @@ def test_a_bucket_that_is_not_there_is_told(in_bucket, run, monkeypatch, verb, t
     monkeypatch.setenv("CHATFUEL_LANDING", "gs://nowhere/pulls")
     result = run(verb, *(["--as-of", AS_OF] if verb == "pull" else []))
     assert result.exit_code == 2
-    assert "nowhere" in result.stderr
+    assert "nowhere" in result.output
     assert not Path(tmp_path / "warehouse.duckdb").exists()

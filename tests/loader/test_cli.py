@@ -38,8 +38,7 @@ def unused_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("verb", ["check", "pull"])
-@pytest.mark.parametrize(
+WRONG = pytest.mark.parametrize(
     ("name", "value", "code", "says"),
     [
         ("CHATFUEL_TOKEN", "a-wrong-token", 3, "token"),
@@ -50,13 +49,29 @@ def unused_port() -> int:
     ],
     ids=["wrong token", "no token", "no bot", "unknown bot", "unreachable host"],
 )
-def test_what_is_wrong_is_one_line_and_an_exit_code_and_nothing_is_written(
-    environment, tmp_path, monkeypatch, verb, name, value, code, says
+
+
+@WRONG
+def test_check_finds_what_is_wrong_and_writes_nothing(
+    environment, tmp_path, monkeypatch, name, value, code, says
 ):
     monkeypatch.setenv(name, value)
-    returned, out, err = run(verb)
-    assert returned == code
-    assert ("NO  " in out) if verb == "check" else (out == "")
+    returned, out, err = run("check")
+    assert (returned, err) == (code, "")
+    (wrong,) = [line for line in out.splitlines() if not line.startswith("ok  ")]
+    assert wrong.startswith("NO  ")
+    assert says in wrong
+    assert "a-wrong-token" not in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@WRONG
+def test_what_is_wrong_is_one_line_and_an_exit_code_and_nothing_is_written(
+    environment, tmp_path, monkeypatch, name, value, code, says
+):
+    monkeypatch.setenv(name, value)
+    returned, out, err = run("pull")
+    assert (returned, out) == (code, "")
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
     assert says in err
