@@ -7,14 +7,14 @@ import pytest
 
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory):
-    """An emulator of Google Cloud Storage for the session, with the bucket `pulls`; its address and its folder."""
+    """An emulator of Google Cloud Storage for the session, with the bucket `pulls`; its address, and the folder of its buckets."""
     from gcp_storage_emulator.server import create_server
 
     folder = tmp_path_factory.mktemp("storage")
     server = create_server("127.0.0.1", 0, in_memory=False, default_bucket="pulls", data_dir=str(folder))
     server.start()
     # The port that the system chose; it has no name of its own.
-    yield f"http://127.0.0.1:{server._api._httpd.server_port}", folder
+    yield f"http://127.0.0.1:{server._api._httpd.server_port}", folder / ".cloudstorage"
     server.stop()
 
 
