@@ -39,7 +39,7 @@
 
 {#
   Every value is written anew, or the run is refused: to the history a value and its hash are two values, and everybody
-  would have changed. dbt refreshes no snapshot: those that hold values are dropped, and begin anew with this build.
+  would have changed. dbt refreshes no snapshot: those that hold values are emptied, and begin anew with this build.
 #}
 {% macro start_over_with_other_hashes() %}
     {% set models = ['int_chatfuel__attribute_versions', 'fct_chatfuel__user_events', 'int_chatfuel__broadcast_audiences'] %}
@@ -53,7 +53,7 @@
         {% set snapshot = graph.nodes['snapshot.chatfuel.' ~ name] %}
         {% set relation = adapter.get_relation(snapshot.database, snapshot.schema, snapshot.alias) %}
         {% if relation is not none %}
-            {% do adapter.drop_relation(relation) %}
+            {% do run_query("delete from " ~ relation ~ " where true") %}
             {% do log("The snapshot " ~ relation ~ " begins anew: it held values that are hashed otherwise now.", info=true) %}
         {% endif %}
     {% endfor %}

@@ -88,7 +88,8 @@
     {% for node in graph.nodes.values() if node.resource_type == 'test' %}
         {% set relation = adapter.get_relation(node.database, node.schema, node.alias) %}
         {% if relation is not none %}
-            {% do adapter.drop_relation(relation) %}
+            {# not adapter.drop_relation(), which leaves the commit to a model -#}
+            {% do run_query("drop " ~ relation.type ~ " " ~ relation) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
