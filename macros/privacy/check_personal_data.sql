@@ -54,6 +54,7 @@
         {% set relation = adapter.get_relation(snapshot.database, snapshot.schema, snapshot.alias) %}
         {% if relation is not none %}
             {% do run_query("delete from " ~ relation ~ " where true") %}
+            {% do adapter.commit() %}
             {% do log("The snapshot " ~ relation ~ " begins anew: it held values that are hashed otherwise now.", info=true) %}
         {% endif %}
     {% endfor %}

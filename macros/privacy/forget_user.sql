@@ -23,6 +23,8 @@
         {% do removed.append((relation.schema ~ '.' ~ relation.identifier, rows)) %}
     {% endfor %}
     {% do chatfuel.drop_test_failures() %}
+    {#- DuckDB keeps all of it or nothing; BigQuery has committed every statement by itself #}
+    {% do adapter.commit() %}
     {% do log(chatfuel.removed_in_words(user_id, bot_id, removed), info=true) %}
 {% endmacro %}
 
@@ -88,8 +90,7 @@
     {% for node in graph.nodes.values() if node.resource_type == 'test' %}
         {% set relation = adapter.get_relation(node.database, node.schema, node.alias) %}
         {% if relation is not none %}
-            {# not adapter.drop_relation(), which leaves the commit to a model -#}
-            {% do run_query("drop " ~ relation.type ~ " " ~ relation) %}
+            {% do adapter.drop_relation(relation) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.emulator.compare import relations
-from tests.pipeline.bots import BOT_ID, Pull, user, write_pulls
+from tests.pipeline.bots import BOT_ID, Pull, line, user, write_pulls
 from tests.pipeline.project import BuildError, Project
 
 SALT = "a-salt-for-tests-0123456789"
@@ -29,11 +30,15 @@ ANN = {
 ID = "7878746085532623"
 
 
-def only_ann(operation="and"):
-    """A block that is sent to Ann alone, by her address."""
-    parameter = {"type": "custom", "name": "Email", "operation": "is", "values": [ANN["email"]]}
-    return {"title": "t", "user_filter": {"operation": operation, "valid": True, "parameters": [parameter]}}
-
+# A block that is sent to Ann alone, by her address.
+ONLY_ANN = {
+    "title": "t",
+    "user_filter": {
+        "operation": "and",
+        "valid": True,
+        "parameters": [{"type": "custom", "name": "Email", "operation": "is", "values": [ANN["email"]]}],
+    },
+}
 
 # Ann is there from the second pull to the last; others come, go and change beside her.
 PULLS = [
@@ -46,7 +51,8 @@ PULLS = [
             ID: user(**ANN, segment="lead"),
         },
         recipients={"b1": (SENT, ["1", ID])},
-        block_filters={"b1": only_ann()},
+        broadcast_list=[line(SENT, "b1")],
+        block_filters={"b1": ONLY_ANN},
     ),
     Pull(
         "2024-06-05 07:30:00",
@@ -98,8 +104,8 @@ def hashed(tmp_path_factory, target_path):
 
 
 def copy_of(project, folder):
-    shutil.copy(project.path, folder / "copy.duckdb")
-    return Project(folder / "copy.duckdb", project.target_path)
+    # of the same name: views hold the name of the file
+    return Project(Path(shutil.copy(project.path, folder)), project.target_path)
 
 
 def found(project, texts, outside=()):
@@ -126,7 +132,7 @@ def test_without_hashing_the_search_finds_all_of_it(clear):
         "chatfuel_snapshots.snap_chatfuel__users.instagram_handle",
         "chatfuel_staging.stg_chatfuel__block_filters.payload",
         "chatfuel_staging.stg_chatfuel__user_attributes.attribute_value",
-    } - {"chatfuel.fct_chatfuel__broadcasts.audience"} <= {column for column, _ in places}
+    } <= {column for column, _ in places}
 
 
 def test_hashed_nothing_but_raw_holds_it_in_clear(hashed):
@@ -247,7 +253,7 @@ def test_a_forgotten_person_is_nowhere_and_the_next_build_is_sound(request, tmp_
     assert len(tables) > 10
     said = forget(copy, ID, variables)
     assert found(copy, [ID, *ANN.values()] if when_built == "clear" else [ID]) - BLOCKS == set()
-    removed = {line.split()[1]: int(line.split()[0]) for line in said.splitlines() if line[:8].strip().isdigit()}
+    removed = {row.split()[1]: int(row.split()[0]) for row in said.splitlines() if row[:8].strip().isdigit()}
     for name in tables - {FAILURES} - {name for name in tables if is_view(copy, name)}:
         assert removed[name] == sum(row["chatfuel_user_id"] == ID for row in before[name]) > 0, name
     # nobody else lost a row
@@ -262,6 +268,7 @@ FAILURES = "chatfuel_dbt_test__audit.unique_dim_chatfuel__users_user_key"
 
 # The team's own words: an audience that names Ann is not hers, and no column says that it is about her.
 BLOCKS = {
+    ("chatfuel.fct_chatfuel__broadcasts.audience", ANN["email"]),
     ("chatfuel_raw.block_filters.payload", ANN["email"]),
     ("chatfuel_staging.stg_chatfuel__block_filters.payload", ANN["email"]),
     ("chatfuel_intermediate.int_chatfuel__broadcast_audiences.filter_json", ANN["email"]),
@@ -279,7 +286,7 @@ def rows_of_others(rows):
     return sorted(repr(row) for row in rows if row["chatfuel_user_id"] != ID)
 
 
-@pytest.mark.parametrize("person", ["1", "2", "3", ID])
+@pytest.mark.parametrize("person", ["2", "3", ID])
 def test_whoever_is_forgotten_the_law_holds_on_the_next_day_and_on_a_full_refresh(clear, tmp_path, person):
     copy = copy_of(clear, tmp_path)
     forget(copy, person, {})
@@ -296,8 +303,11 @@ def test_whoever_is_forgotten_the_law_holds_on_the_next_day_and_on_a_full_refres
 
 def test_the_ledger_counts_the_rows_that_are_left(clear, tmp_path):
     copy = copy_of(clear, tmp_path)
+    users_rows = "select sum(users_rows) from chatfuel_raw.pulls"
+    ((before,),) = copy.query(users_rows)
     for _ in range(2):
         forget(copy, ID, {})
+        assert copy.query(users_rows) == [(before - 3,)]
         for table in ("users", "user_attributes", "broadcast_recipients"):
             assert copy.query(
                 f"""
