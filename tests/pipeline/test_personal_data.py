@@ -165,9 +165,11 @@ def test_another_salt_gives_other_hashes(hashed, tmp_path, monkeypatch):
     query = "select chatfuel_user_id, first_name from chatfuel.dim_chatfuel__users where first_name is not null order by all"
     before = copy.query(query)
     monkeypatch.setenv("CHATFUEL_PII_SALT", SALT + "1")
-    with pytest.raises(BuildError, match="is not what the history was built with.*--full-refresh"):
+    with pytest.raises(BuildError, match=r"is not what the history was built with.*--full-refresh"):
         copy.build(variables=HASHED)
-    assert "snap_chatfuel__users begins anew" in copy.build("--full-refresh", variables=HASHED).replace('"', "")
+    assert "snap_chatfuel__users begins anew" in copy.build("--full-refresh", variables=HASHED).replace(
+        '"', ""
+    )
     after = copy.query(query)
     assert [row[0] for row in after] == [row[0] for row in before] != []
     assert not {row[1] for row in after} & {row[1] for row in before}
@@ -214,7 +216,11 @@ def test_the_salt_is_not_in_the_docs_site(hashed, tmp_path):
         ({"chatfuel_hash_pii": "yes"}, SALT, "chatfuel_hash_pii is 'yes'. Set it in dbt_project.yml to true"),
         ({**HASHED, "chatfuel_pii_attributes": []}, SALT, "chatfuel_pii_attributes names no attribute"),
         ({"chatfuel_pii_attributes": "email"}, SALT, "chatfuel_pii_attributes names no attribute"),
-        ({**HASHED, "chatfuel_pii_attributes": ["Signed up"]}, SALT, "'signed_up', which the history is made of"),
+        (
+            {**HASHED, "chatfuel_pii_attributes": ["Signed up"]},
+            SALT,
+            "'signed_up', which the history is made of",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be(project, monkeypatch, variables, salt, message):
@@ -249,7 +255,11 @@ def test_a_forgotten_person_is_nowhere_and_the_next_build_is_sound(request, tmp_
         connection.execute("create schema chatfuel_dbt_test__audit")
         connection.execute(f"create table {FAILURES} as select '{ID}' as unique_field, 2 as n_records")
     before = relations(copy)
-    tables = {name for name, rows in before.items() if any(ID in str(value) for row in rows for value in row.values())}
+    tables = {
+        name
+        for name, rows in before.items()
+        if any(ID in str(value) for row in rows for value in row.values())
+    }
     assert len(tables) > 10
     said = forget(copy, ID, variables)
     assert found(copy, [ID, *ANN.values()] if when_built == "clear" else [ID]) - BLOCKS == set()
@@ -279,7 +289,9 @@ BLOCKS = {
 
 
 def is_view(project, name):
-    return project.query(f"select count(*) from duckdb_views() where schema_name || '.' || view_name = '{name}'") == [(1,)]
+    return project.query(
+        f"select count(*) from duckdb_views() where schema_name || '.' || view_name = '{name}'"
+    ) == [(1,)]
 
 
 def rows_of_others(rows):
@@ -309,18 +321,24 @@ def test_the_ledger_counts_the_rows_that_are_left(clear, tmp_path):
         forget(copy, ID, {})
         assert copy.query(users_rows) == [(before - 3,)]
         for table in ("users", "user_attributes", "broadcast_recipients"):
-            assert copy.query(
-                f"""
+            assert (
+                copy.query(
+                    f"""
                 select ledger.pull_id, ledger.{table}_rows, count(counted.pull_id)
                 from chatfuel_raw.pulls as ledger
                 left join chatfuel_raw.{table} as counted using (bot_id, pull_id)
                 group by all having ledger.{table}_rows <> count(counted.pull_id)
                 """
-            ) == []
-        assert copy.query(
-            "select pull_id from chatfuel_raw.pulls as ledger join chatfuel_intermediate.int_chatfuel__pulls as pulls "
-            "using (bot_id, pull_id) where ledger.users_rows <> pulls.users_rows"
-        ) == []
+                )
+                == []
+            )
+        assert (
+            copy.query(
+                "select pull_id from chatfuel_raw.pulls as ledger join chatfuel_intermediate.int_chatfuel__pulls as pulls "
+                "using (bot_id, pull_id) where ledger.users_rows <> pulls.users_rows"
+            )
+            == []
+        )
 
 
 def test_the_same_id_of_another_bot_stays(project):
@@ -344,7 +362,7 @@ def test_a_person_whom_no_table_holds(clear, tmp_path):
     assert "Nobody was found" in forget(copy, "404", {})
     with pytest.raises(BuildError, match="user_id is '1' or true', which is no id"):
         forget(copy, "1' or true", {})
-    with pytest.raises(BuildError, match="user_id is .*, which is no id. Write it in quotes"):
+    with pytest.raises(BuildError, match=r"user_id is .*, which is no id\. Write it in quotes"):
         copy.dbt("run-operation", "forget_user", "--args", "{user_id: 1.5, bot_id: b}")
 
 
