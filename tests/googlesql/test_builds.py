@@ -383,5 +383,10 @@ def test_a_person_is_forgotten_on_both_warehouses(builds, analysed):
         for table in RAW_SCHEMA["tables"]
     }
     for name, rows in tables.items():
-        assert comparable(rows) == comparable(expected[name]), f"{name}: {difference(rows, expected[name], 'BigQuery')}"
-        assert not any(row.get("chatfuel_user_id") == "1" and row["bot_id"] == "recipients_that_come_later" for row in rows)
+        assert comparable(rows) == comparable(expected[name]), (
+            f"{name}: {difference(rows, expected[name], 'BigQuery')}"
+        )
+        assert not any(
+            row.get("chatfuel_user_id") == "1" and row["bot_id"] == "recipients_that_come_later"
+            for row in rows
+        )

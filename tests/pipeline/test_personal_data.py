@@ -93,11 +93,13 @@ def clear(tmp_path_factory, target_path):
 
 
 @pytest.fixture(scope="module")
-def hashed(tmp_path_factory, target_path):
-    """The same, with hashes, and all tests passed."""
+def hashed(tmp_path_factory):
+    """The same, with hashes, and all tests passed; with a parse cache of its own, for other variables parse anew."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CHATFUEL_PII_SALT", SALT)
-        project = Project(tmp_path_factory.mktemp("hashed") / "warehouse.duckdb", target_path)
+        project = Project(
+            tmp_path_factory.mktemp("hashed") / "warehouse.duckdb", tmp_path_factory.mktemp("target")
+        )
         build(project, variables=HASHED)
         project.dbt("build", "--exclude-resource-type", "unit_test", variables=HASHED)
         return project
