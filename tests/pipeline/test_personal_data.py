@@ -202,9 +202,9 @@ def test_the_salt_is_not_in_the_docs_site(hashed, tmp_path):
     project = Project(copy_of(hashed, tmp_path).path, tmp_path / "target")
     shutil.copytree(hashed.target_path, project.target_path)
     project.dbt("docs", "generate", "--static", variables=HASHED)
-    for name in ("manifest.json", "catalog.json", "static_index.html"):
-        text = (project.target_path / name).read_text()
-        assert SALT not in text, name
+    # names, for pytest would take minutes to explain what the text of a whole site holds
+    site = ("manifest.json", "catalog.json", "static_index.html")
+    assert [name for name in site if SALT in (project.target_path / name).read_text()] == []
     compiled = json.loads((project.target_path / "manifest.json").read_text())["nodes"]
     assert "sha256" in compiled["model.chatfuel.stg_chatfuel__users"]["compiled_code"]
 
