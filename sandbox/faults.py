@@ -437,6 +437,6 @@ def _is_whole(value: Any, least: int) -> bool:
 def _operation(request: Request) -> str:
     """Return the name of the GraphQL operation; clients may leave it out of the address."""
     try:
-        return json.loads(request.body)["operationName"]
+        return str(json.loads(request.body)["operationName"])
     except (ValueError, KeyError, TypeError):
         return request.query.get("opName", "")
