@@ -216,7 +216,7 @@ def test_a_download_that_trickles_is_waited_for(fault, whole, asked):
 def test_a_download_that_trickles_ends_at_the_deadline(fault, fails, monkeypatch):
     monkeypatch.setattr(cli, "PATIENCE", replace(NOW_AND_QUICKLY, deadline=1.5))
     fault("trickle", on="users", seconds=0.2)
-    fails(4, "did not end within")
+    fails(4, "download of GenerateUsersDocument did not end within")
 
 
 @pytest.mark.parametrize("name", ["stalled", "stalled-midway"])
