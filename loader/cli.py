@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,7 +25,8 @@ from rich.table import Table
 
 from loader import __version__
 from loader.chatfuel import Chatfuel, Patience
-from loader.errors import ConfigurationError, LoaderError
+from loader.errors import ConfigurationError, LoaderError, WarehouseError
+from loader.forget import forget_user
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.pull import fetch, is_committed, land_saved, load
@@ -77,8 +79,11 @@ class _Day(_Moment):
 class _Loader:
     """What the verbs work with: settings, landing zone, warehouse, and how results are shown."""
 
-    def __init__(self, settings: Settings, landing: Landing, warehouse: Warehouse, as_json: bool) -> None:
+    def __init__(
+        self, settings: Settings, target: str, landing: Landing, warehouse: Warehouse, as_json: bool
+    ) -> None:
         self.settings = settings
+        self.target = target
         self.landing = landing
         self.warehouse = warehouse
         self._as_json = as_json
@@ -164,7 +169,7 @@ def _verb(function: Callable[..., None]) -> Callable[..., None]:
         settings = read_settings()
         landing = context.with_resource(open_landing(settings.landing))
         warehouse = open_warehouse(target, settings, landing)
-        function(_Loader(settings, landing, warehouse, as_json), **arguments)
+        function(_Loader(settings, target, landing, warehouse, as_json), **arguments)
 
     command.__click_params__ += getattr(function, "__click_params__", [])
     return cli.command(name=function.__name__.removesuffix("_"), help=function.__doc__)(command)
@@ -356,6 +361,30 @@ def import_(
 
     with loader.landing.lock():
         _for_each([bot_id], import_file)
+
+
+@_verb
+@click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
+@click.option("--bot", "bot_id", required=True, help="The bot.")
+def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
+    """Remove a person from the landing zone and the warehouse, on request.
+
+    To be run in the folder of the dbt project, whose tables it cleans: raw, history, snapshots, marts.
+    """
+    arguments = json.dumps({"user_id": user_id, "bot_id": bot_id})
+    command = ("run-operation", "forget_user", "--args", arguments, "--target", loader.target)
+    with loader.landing.lock():
+        with _progress() as report:
+            folders = [folder for folder in loader.landing.complete_pulls() if folder.pull.bot_id == bot_id]
+            rows = sum(forget_user(folder, user_id, report) for folder in folders)
+        # The landing zone first: from there the person could come back.
+        loader.show({"landed_rows": rows}, f"{rows:8}  rows removed from the landing zone")
+        dbt = Path(sys.executable).with_name("dbt")
+        ended = subprocess.run([dbt, *command], check=False)  # noqa: S603
+    if ended.returncode:
+        raise WarehouseError(
+            "dbt did not finish: its message is above. When that is mended, run the same command again."
+        )
 
 
 @_verb

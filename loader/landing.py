@@ -270,6 +270,17 @@ class PullFolder:
         with self.writer(name, table, report, **facts) as file:
             file.write(body)
 
+    def keep(self, landed: LandedFile) -> None:
+        """Take a file that is there into the next manifest."""
+        self._files.append(landed)
+
+    def remove_unlisted(self) -> None:
+        """Remove the files that were replaced by others."""
+        listed = {_MANIFEST, _REFUSAL, *(landed.name for landed in self._files)}
+        for name in self.landing.names(self.name):
+            if name.name not in listed:
+                self.landing.remove(name)
+
     def commit(self, source: str, loader_version: str) -> None:
         """Write the manifest: from now on the pull is complete."""
         manifest = {

@@ -7,6 +7,7 @@
         {% do chatfuel.check_variables() %}
         {% do chatfuel.check_pulls_exist() %}
         {% do chatfuel.check_raw_is_complete() %}
+        {% do chatfuel.check_personal_data() %}
     {% endif %}
 {% endmacro %}
 

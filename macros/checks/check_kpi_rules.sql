@@ -10,6 +10,20 @@
                 ~ row['match'] ~ "'. Write equals, at_least or matches."
             ) %}
         {% endfor %}
+        {% set hashed = chatfuel.hashed_attributes() %}
+        {% if hashed %}
+            {% for row in run_query(
+                "select kpi, attribute_name, match, value from " ~ rules ~ " where attribute_name in (" ~ chatfuel.string_literals(hashed)
+                ~ ") and not (match = 'matches' and value in ('@', '^[^A-Za-z]+$'))"
+            ).rows %}
+                {% do exceptions.raise_compiler_error(
+                    "seeds/kpi_rules.csv: the rule of '" ~ row['kpi'] ~ "' on '" ~ row['attribute_name'] ~ "' (" ~ row['match'] ~ " "
+                    ~ row['value'] ~ ") cannot be judged, for the values are hashed. A hash tells whether a value has an @ (matches @)"
+                    ~ " or no letters (matches ^[^A-Za-z]+$), no more. Change the rule, or take '" ~ row['attribute_name']
+                    ~ "' out of chatfuel_pii_attributes."
+                ) %}
+            {% endfor %}
+        {% endif %}
         {% for row in run_query("select distinct kpi from " ~ rules ~ " order by kpi").rows %}
             {% if row['kpi'] not in var('chatfuel_kpi_columns') %}
                 {% do exceptions.warn(

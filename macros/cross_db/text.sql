@@ -41,3 +41,11 @@
 {% macro bigquery__md5_hex(text) -%}
     to_hex(md5({{ text }}))
 {%- endmacro %}
+
+{% macro default__sha256_hex(text) -%}
+    sha256({{ text }})
+{%- endmacro %}
+
+{% macro bigquery__sha256_hex(text) -%}
+    to_hex(sha256({{ text }}))
+{%- endmacro %}

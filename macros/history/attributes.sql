@@ -8,9 +8,5 @@
 
 {# chatfuel_volatile_attributes as a list for `in`. #}
 {% macro volatile_attributes() -%}
-    (
-    {%- for attribute_name in var('chatfuel_volatile_attributes') -%}
-        {{ dbt.string_literal(dbt.escape_single_quotes(attribute_name)) }}{{ ", " if not loop.last }}
-    {%- endfor -%}
-    )
+    ({{ chatfuel.string_literals(var('chatfuel_volatile_attributes')) }})
 {%- endmacro %}

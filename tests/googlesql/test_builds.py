@@ -362,3 +362,31 @@ def test_on_prod_nothing_of_the_emulator_is_active(builds, analysed, tmp_path, m
     assert "primary key (broadcast_key) not enforced" in created["fct_chatfuel__broadcasts"]
     for node, statement in sent:
         builds.oracle.analyse(node, statement)
+
+
+@pytest.mark.emulator
+def test_a_person_is_forgotten_on_both_warehouses(builds, analysed):
+    """The last of this file: it alters what the others look at."""
+    person = json.dumps({"user_id": "1", "bot_id": "recipients_that_come_later"})
+    on_duckdb = Project(builds.on_bigquery.path, builds.on_bigquery.target_path)
+    for project in (on_duckdb, builds.on_bigquery):
+        project.dbt("run-operation", "forget_user", "--args", person)
+    # the oracle knows no INFORMATION_SCHEMA; what is asked and altered there is no table of ours
+    sent = [(node, sql) for node, sql in builds.on_bigquery.sent if "INFORMATION_SCHEMA" not in sql]
+    assert sum("delete from" in sql for _, sql in sent) > 5
+    assert sum("update" in sql for _, sql in sent) == 4
+    for node, statement in sent:
+        builds.oracle.analyse(node or "forget_user", statement)
+    expected = relations(on_duckdb)
+    tables = builds.on_bigquery.tables() | {
+        f"chatfuel_raw.{table}": builds.on_bigquery.query(f"select * from {DATASET}_raw.{table}")
+        for table in RAW_SCHEMA["tables"]
+    }
+    for name, rows in tables.items():
+        assert comparable(rows) == comparable(expected[name]), (
+            f"{name}: {difference(rows, expected[name], 'BigQuery')}"
+        )
+        assert not any(
+            row.get("chatfuel_user_id") == "1" and row["bot_id"] == "recipients_that_come_later"
+            for row in rows
+        )

@@ -76,7 +76,8 @@ class Project:
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:
-            nodes = getattr(result.result, "results", [])
+            # a run-operation has a result, but no node
+            nodes = [node for node in getattr(result.result, "results", []) if hasattr(node, "node")]
             failures = [
                 f"{node.node.name}: {node.message}" for node in nodes if node.status in ("error", "fail")
             ]

@@ -18,6 +18,18 @@ committed as (
             and block_filters.pull_date = pulls.pull_date
 ),
 
+shown as (
+    select
+        bot_id,
+        pull_id,
+        pull_date,
+        pulled_at,
+        broadcast_id,
+        block_id,
+        {{ pii_filter('payload') }},
+    from committed
+),
+
 final as (
     select
         bot_id,
@@ -31,7 +43,7 @@ final as (
         {{ json_text('payload', 'user_filter.operation') }} as filter_operation,
         coalesce({{ json_text('payload', 'user_filter.valid') }}, 'true') = 'true' as is_filter_valid,
         payload,
-    from committed
+    from shown
 )
 
 select * from final

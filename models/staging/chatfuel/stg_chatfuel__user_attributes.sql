@@ -26,7 +26,7 @@ final as (
         pulled_at,
         chatfuel_user_id,
         attribute_name,
-        attribute_value,
+        {{ pii_attribute_value('attribute_name', 'attribute_value') }},
     from committed
 )
 

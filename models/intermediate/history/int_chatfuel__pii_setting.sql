@@ -1,0 +1,14 @@
+{{ config(materialized='table') }}
+
+-- Made after the values, so that a build that fails between does not say that they are hashed.
+-- depends_on: {{ ref('int_chatfuel__attribute_versions') }}
+-- depends_on: {{ ref('fct_chatfuel__user_events') }}
+-- depends_on: {{ ref('int_chatfuel__broadcast_audiences') }}
+
+with
+
+final as (
+    select '{{ pii_fingerprint() }}' as fingerprint
+)
+
+select * from final
