@@ -19,6 +19,7 @@ import requests
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
+from urllib3.exceptions import ReadTimeoutError
 
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import hide
@@ -298,7 +299,8 @@ class Chatfuel:
     def _unreachable(self, what: str, error: requests.RequestException) -> SourceUnavailableError:
         if self._time_left() <= 0:
             return self._too_late(what)
-        if isinstance(error, requests.Timeout):
+        # In the middle of a body, requests calls silence a connection error.
+        if any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in (error, *error.args)):
             reason = "it was silent for too long"
         elif isinstance(error, requests.exceptions.ChunkedEncodingError):
             reason = "the connection broke off"

@@ -15,6 +15,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="A local Chatfuel over a simulated bot, for the demo and the tests.",
+        epilog="""It fails on demand: POST /_sandbox/faults with {"fault": "broken-off", "on": "users",
+        "times": 2} has the next two downloads of users break off. GET lists what can go wrong, DELETE calls
+        it off. sandbox/faults.py tells the rest.""",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     defaults = Options()

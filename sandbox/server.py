@@ -1,16 +1,15 @@
 """The HTTP side of the sandbox.
 
 Every request becomes a ``Request``, goes through ``Application.respond`` and comes back as a ``Response``,
-whose body may be a stream: the one place to step in for whoever wants a request or a download to go wrong.
+whose body may be a stream. What goes wrong on demand is in ``sandbox.faults``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, islice
@@ -20,40 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 from sandbox import broadcasts
 from sandbox.bot import Bot
 from sandbox.clock import iso, moment
+from sandbox.faults import FaultError, Faults
+from sandbox.messages import Request, Response, expired_document, json_response, login_page, unauthorized
 from sandbox.options import Options
 from sandbox.schema import Dashboard
 from sandbox.world import DayError, World
 
-_LOGIN_PAGE = (
-    b"<!DOCTYPE html>\n<html><head><title>Log in</title></head><body>Log in to Chatfuel.</body></html>\n"
-)
 _EVENTS_A_PIECE = 1000
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as the application sees it. ``path`` is split at its slashes, empty parts left out."""
-
-    method: str
-    path: tuple[str, ...]
-    query: dict[str, str]
-    authorization: str
-    body: bytes
-
-
-@dataclass
-class Response:
-    """What goes back. A body that is not bytes is streamed, in chunked encoding."""
-
-    status: int
-    body: bytes | Iterable[bytes]
-    content_type: str = "application/json; charset=utf-8"
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def json_response(status: int, content: object) -> Response:
-    """Return a response of JSON."""
-    return Response(status, json.dumps(content, ensure_ascii=False).encode())
 
 
 class Application:
@@ -61,21 +33,23 @@ class Application:
 
     def __init__(self, options: Options) -> None:
         self.world = World(options)
+        self.faults = Faults()
         self._authorization = f"Bearer {options.token}"
         self._dashboard = Dashboard(self.world)
 
     def respond(self, request: Request) -> Response:
         """Answer one request."""
+        if request.path[:1] == ("_sandbox",):
+            return self._control(request)
+        return self.faults.respond(request, self._chatfuel)
+
+    def _chatfuel(self, request: Request) -> Response:
         authorized = request.authorization == self._authorization
         match request.method, *request.path:
-            case _, "_sandbox", *rest:
-                return self._control(request, rest)
             case "GET", "export", _, _, _:
-                return self._download("/" + "/".join(request.path)) if authorized else _login_page()
+                return self._download("/" + "/".join(request.path)) if authorized else login_page()
             case _, "graphql" | "api", *_ if not authorized:
-                return json_response(
-                    401, {"error": "Unauthorized", "message": "The token is wrong or expired."}
-                )
+                return unauthorized()
             case "POST", "graphql":
                 return self._graphql(request)
             case _, "graphql":
@@ -114,9 +88,7 @@ class Application:
     def _download(self, path: str) -> Response:
         document = self.world.document(path)
         if document is None:
-            return json_response(
-                404, {"error": "Document not found", "message": "It expired; generate a new one."}
-            )
+            return expired_document()
         disposition = {"Content-Disposition": f'attachment; filename="{document.id}.csv"'}
         return Response(200, document.stream(), "text/csv; charset=utf-8", disposition)
 
@@ -135,9 +107,9 @@ class Application:
             return json_response(400, {"error": "Bad request", "message": "limit is not a number."})
         return json_response(200, {"result": results[: int(limit)]})
 
-    def _control(self, request: Request, path: list[str]) -> Response:
-        """Answer what Chatfuel does not have: health, the day, the truth log."""
-        match request.method, *path:
+    def _control(self, request: Request) -> Response:
+        """Answer what Chatfuel does not have: health, the day, the truth log, faults on demand."""
+        match request.method, *request.path[1:]:
             case "GET", "health":
                 return json_response(200, {"status": "ok"} | self._day())
             case "GET", "day":
@@ -146,7 +118,22 @@ class Application:
                 return self._move(request)
             case "GET", "events":
                 return self._events(request.query)
+            case "GET", "faults":
+                return json_response(200, self.faults.listing())
+            case "POST", "faults":
+                return self._add_fault(request)
+            case "DELETE", "faults":
+                self.faults.clear()
+                return json_response(200, self.faults.listing())
         return json_response(404, {"error": "Not found"})
+
+    def _add_fault(self, request: Request) -> Response:
+        try:
+            self.faults.add(json.loads(request.body))
+        except ValueError as error:
+            reason = error if isinstance(error, FaultError) else "The body is not JSON."
+            return json_response(400, {"error": str(reason)})
+        return json_response(200, self.faults.listing())
 
     def _day(self) -> dict:
         return {"day": self.world.day, "now": iso(self.world.now)}
@@ -176,10 +163,6 @@ class Application:
         return Response(200, _events_json(events))
 
 
-def _login_page() -> Response:
-    return Response(200, _LOGIN_PAGE, "text/html; charset=utf-8")
-
-
 def _events_json(events: Iterator[dict]) -> Iterator[bytes]:
     yield b'{"events": ['
     separator = ""
@@ -203,6 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def _serve(self) -> None:
         if "Transfer-Encoding" in self.headers:
             self.close_connection = True
@@ -221,10 +207,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
-        for name, value in response.headers.items():
+        length = {"Content-Length": str(len(response.body))} if isinstance(response.body, bytes) else {}
+        for name, value in (length | response.headers).items():
             self.send_header(name, value)
         if isinstance(response.body, bytes):
-            self.send_header("Content-Length", str(len(response.body)))
             self.end_headers()
             self.wfile.write(response.body)
             return
@@ -314,6 +300,7 @@ def running(**options) -> Iterator[Sandbox]:
     try:
         yield Sandbox(server, chosen)
     finally:
+        server.application.faults.clear()
         server.shutdown()
         server.server_close()
         thread.join()

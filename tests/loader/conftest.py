@@ -1,11 +1,12 @@
 """A sandbox whose answers can be tampered with, and the loader's command line beside it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+import requests
 from click.testing import CliRunner, Result
 
 from loader import cli
@@ -52,8 +53,22 @@ def tamper(sandbox: Sandbox, monkeypatch) -> Callable[[Tamper], list[Request]]:
 
 
 @pytest.fixture
-def environment(sandbox: Sandbox, tmp_path: Path, monkeypatch) -> dict[str, str]:
-    """Nothing but the sandbox's first bot is configured; landing zone and warehouse are below ``tmp_path``."""
+def fault(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
+    """Return a function that asks the sandbox for a fault; one that befell no request fails the test."""
+    address = f"{sandbox.url}/_sandbox/faults"
+
+    def ask(name: str, **details) -> None:
+        answer = requests.post(address, json={"fault": name, **details}, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    yield ask
+    pending = requests.get(address, timeout=30).json()["pending"]
+    requests.delete(address, timeout=30)
+    assert all(one["befell"] for one in pending), pending
+
+
+def configure(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Configure nothing but the sandbox's first bot, with landing zone and warehouse below a folder."""
     for name in list(os.environ):
         if name.startswith("CHATFUEL_"):
             monkeypatch.delenv(name)
@@ -61,26 +76,33 @@ def environment(sandbox: Sandbox, tmp_path: Path, monkeypatch) -> dict[str, str]
         "CHATFUEL_TOKEN": sandbox.token,
         "CHATFUEL_BOT_ID": "botA",
         "CHATFUEL_BASE_URL": sandbox.url,
-        "CHATFUEL_LANDING": str(tmp_path / "landing"),
-        "CHATFUEL_DUCKDB_PATH": str(tmp_path / "warehouse.duckdb"),
+        "CHATFUEL_LANDING": str(folder / "landing"),
+        "CHATFUEL_DUCKDB_PATH": str(folder / "warehouse.duckdb"),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     return settings
+
+
+def invoke(*arguments: str) -> Result:
+    """Run the loader in this process."""
+    result = CliRunner().invoke(cli.cli, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def environment(sandbox: Sandbox, tmp_path: Path, monkeypatch) -> dict[str, str]:
+    """Nothing but the sandbox's first bot is configured; landing zone and warehouse are below ``tmp_path``."""
+    return configure(sandbox, tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def run(environment, monkeypatch) -> Callable[..., Result]:
     """Return a function that runs the loader in this process, without waiting between attempts."""
     monkeypatch.setattr(cli, "PATIENCE", NOW_AND_QUICKLY)
-
-    def invoke(*arguments: str) -> Result:
-        result = CliRunner().invoke(cli.cli, arguments)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
     return invoke
 
 

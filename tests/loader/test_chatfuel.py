@@ -6,20 +6,17 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loader.chatfuel import Chatfuel, Field, Patience
+from loader.chatfuel import Chatfuel, Field
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import scrub
 from sandbox.server import Response, json_response
 from tests.loader.conftest import NOW_AND_QUICKLY
 
 USER_ID = [Field("chatfuel user id", "system")]
-HTML = Response(200, b"<!DOCTYPE html><title>Log in</title>", "text/html; charset=utf-8")
 
 
 class Buffer:
@@ -63,25 +60,6 @@ def first_times(count, chosen, change):
     return tampered
 
 
-def broken_off(response: Response) -> Response:
-    def body():
-        yield b"".join(response.body)[:100]
-        raise ConnectionError
-
-    return replace(response, body=body())
-
-
-class Truncated(bytes):
-    """Bytes that claim to be more than they are: the sandbox takes Content-Length from them."""
-
-    def __len__(self) -> int:
-        return super().__len__() + 1000
-
-
-def too_short(response: Response) -> Response:
-    return replace(response, body=Truncated(b"".join(response.body)), headers={"Connection": "close"})
-
-
 def test_every_operation_carries_its_name_and_the_token(client, tamper, sandbox):
     requests = tamper(lambda request, response: response)
     client.attributes("botA")
@@ -103,27 +81,6 @@ def test_the_token_is_not_replaced_by_one_of_a_netrc_file(client, tmp_path, monk
     assert client.attributes("botA").content
 
 
-def test_a_wrong_token_is_final(sandbox, tamper):
-    requests = tamper(lambda request, response: response)
-    with pytest.raises(AuthenticationError, match="CHATFUEL_TOKEN"):
-        Chatfuel(sandbox.url, "a-wrong-token", NOW_AND_QUICKLY).attributes("botA")
-    assert len(requests) == 1
-
-
-@pytest.mark.parametrize(
-    ("place", "ask"),
-    [
-        ("export", lambda client: client.download_users("botA", USER_ID, Buffer())),
-        ("graphql", lambda client: client.segments("botA")),
-        ("api", lambda client: client.scheduled_entries("botA")),
-    ],
-)
-def test_a_login_page_with_200_is_an_expired_token(client, tamper, place, ask):
-    tamper(lambda request, response: HTML if request.path[0] == place else response)
-    with pytest.raises(AuthenticationError, match="token has expired"):
-        ask(client)
-
-
 @pytest.mark.parametrize(
     "page",
     [Response(200, b"\n <html>log in</html>", "text/csv"), Response(200, b"Please log in", "text/html")],
@@ -138,22 +95,6 @@ def test_a_login_page_may_show_by_its_body_or_its_type_only(client, tamper, page
 def test_an_unknown_bot_is_a_matter_of_configuration(client):
     with pytest.raises(ConfigurationError, match="CHATFUEL_BOT_ID"):
         client.attributes("nobody")
-
-
-@pytest.mark.parametrize("data", [None, {"bot": {"segments": [{"id": "1", "name": "half"}]}}])
-def test_graphql_errors_are_fatal_beside_data_too(client, tamper, data):
-    error = {"errors": [{"message": "Something broke", "path": ["bot", "segments", 1, "name"]}], "data": data}
-    requests = tamper(lambda request, response: json_response(200, error))
-    with pytest.raises(ContractError, match="segments with an error: Something broke"):
-        client.segments("botA")
-    assert len(requests) == 1
-
-
-def test_a_graphql_error_may_say_that_the_token_is_wrong(client, tamper):
-    error = {"errors": [{"message": "No", "extensions": {"code": "UNAUTHENTICATED"}}], "data": None}
-    tamper(lambda request, response: json_response(200, error))
-    with pytest.raises(AuthenticationError):
-        client.segments("botA")
 
 
 @pytest.mark.parametrize(
@@ -178,87 +119,10 @@ def test_an_answer_of_another_shape_is_final(client, tamper, answer):
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_busy_server_is_asked_again(client, tamper, status):
-    requests = tamper(first_times(2, is_graphql, lambda _: Response(status, b"busy", "text/plain")))
-    assert client.segments("botA").content
-    assert len(requests) == 3
-
-
-def test_a_server_that_stays_busy_is_given_up(client, tamper):
-    requests = tamper(lambda request, response: Response(503, b"busy"))
-    with pytest.raises(SourceUnavailableError, match="503 to segments"):
-        client.segments("botA")
-    assert len(requests) == NOW_AND_QUICKLY.attempts
-
-
-@pytest.mark.parametrize(
-    "retry_after",
-    ["30", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)],
-    ids=["seconds", "date"],
-)
-def test_retry_after_is_waited_for_so_a_wait_beyond_the_deadline_gives_up_at_once(
-    sandbox, tamper, retry_after
-):
-    busy = Response(429, b"slow down", headers={"Retry-After": retry_after})
-    requests = tamper(lambda request, response: busy)
-    with pytest.raises(SourceUnavailableError, match="429"):
-        Chatfuel(sandbox.url, sandbox.token, Patience(deadline=20)).segments("botA")
-    assert len(requests) == 1
-
-
 @pytest.mark.parametrize("retry_after", ["0", "soon", "Mon, 03 Jun 2024 07:30:00 GMT"])
 def test_a_retry_after_that_is_over_or_unreadable_does_not_delay(client, tamper, retry_after):
     tamper(first_times(1, is_graphql, lambda _: Response(429, b"", headers={"Retry-After": retry_after})))
     assert client.segments("botA").content
-
-
-@pytest.mark.parametrize(
-    "change", [broken_off, too_short, lambda _: Response(404, b"{}"), lambda _: Response(410, b"")]
-)
-def test_a_download_that_breaks_or_expired_is_generated_anew(client, tamper, change):
-    requests = tamper(first_times(1, is_download, change))
-    sink = Buffer()
-    client.download_users("botA", USER_ID, sink)
-    downloads = [request.path for request in requests if is_download(request)]
-    assert len(downloads) == len(set(downloads)) == 2
-    header, *rows = sink.attempts[-1].splitlines()
-    assert header == b"last seen,page id,chatfuel user id"
-    assert len(rows) > 100
-
-
-def test_an_attempt_that_broke_leaves_nothing_in_the_sink(client, tamper):
-    tamper(first_times(1, is_download, broken_off))
-    sink = Buffer()
-    client.download_users("botA", USER_ID, sink)
-    assert len(sink.attempts) == 1
-
-
-def test_a_silent_server_is_given_up(sandbox, tamper):
-    silence = threading.Event()
-
-    def stall(request, response):
-        silence.wait(10)
-        return response
-
-    requests = tamper(stall)
-    patience = replace(NOW_AND_QUICKLY, read_timeout=0.05)
-    with pytest.raises(SourceUnavailableError, match="silent for too long"):
-        Chatfuel(sandbox.url, sandbox.token, patience).segments("botA")
-    silence.set()
-    assert len(requests) == NOW_AND_QUICKLY.first_attempts
-
-
-def test_a_download_that_trickles_ends_at_the_deadline(sandbox, tamper):
-    def trickle():
-        for _ in range(500):
-            threading.Event().wait(0.01)
-            yield b"last seen\n" * 40_000
-
-    tamper(lambda request, response: replace(response, body=trickle()) if is_download(request) else response)
-    patience = replace(NOW_AND_QUICKLY, deadline=0.5)
-    with pytest.raises(SourceUnavailableError, match="did not end within"):
-        Chatfuel(sandbox.url, sandbox.token, patience).download_users("botA", USER_ID, Buffer())
 
 
 def test_a_host_that_nobody_answers_at_is_given_up_soon():

@@ -12,7 +12,6 @@ from loader.landing import Landing, Pull
 from tests.loader.conftest import AS_OF, PULL_ID
 from tests.loader.landed import MOMENT
 from tests.loader.test_cli import start
-from tests.loader.test_pull import half_of_the_users
 
 LATER, LATER_ID = "2024-06-04T07:30:00Z", "20240604T073000Z"
 
@@ -130,9 +129,9 @@ def test_a_warehouse_is_rebuilt_from_the_landing_zone_alone(pull, run, query, tm
     assert query("from user_attributes order by all") == values
 
 
-def test_a_refused_pull_is_listed_with_its_reason_and_loaded_by_force(pull, run, query, tamper):
+def test_a_refused_pull_is_listed_with_its_reason_and_loaded_by_force(pull, run, query, fault):
     pull()
-    tamper(half_of_the_users)
+    fault("fewer-users", times=None)
     assert pull("--as-of", LATER).exit_code == 7
     refused = lines(run("pulls", "--json"))[1]
     assert (refused["pull_id"], refused["loaded"], refused["landed"]) == (LATER_ID, "refused", "yes")
@@ -145,9 +144,9 @@ def test_a_refused_pull_is_listed_with_its_reason_and_loaded_by_force(pull, run,
     assert lines(run("pulls", "--json"))[1]["loaded"] == "yes"
 
 
-def test_force_is_for_the_pull_too(pull, query, tamper):
+def test_force_is_for_the_pull_too(pull, query, fault):
     pull()
-    tamper(half_of_the_users)
+    fault("fewer-users", times=None)
     assert pull("--as-of", LATER, "--force").exit_code == 0
     assert query("select count(*) from pulls") == [(2,)]
 
@@ -198,9 +197,9 @@ def test_gc_removes_rows_without_a_ledger_row_and_files_of_incomplete_pulls(pull
     assert "Nothing to remove" in run("gc").stdout
 
 
-def test_gc_keeps_a_pull_that_was_refused(pull, run, tamper, tmp_path):
+def test_gc_keeps_a_pull_that_was_refused(pull, run, fault, tmp_path):
     pull()
-    tamper(half_of_the_users)
+    fault("fewer-users", times=None)
     pull("--as-of", LATER)
     before = files(tmp_path)
     run("gc")
