@@ -31,7 +31,7 @@ from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.pull import fetch, is_committed, land_saved, load
 from loader.pull import plan as plan_pull
-from loader.settings import Settings, read_settings
+from loader.settings import Settings, environment, read_settings
 from loader.warehouse import TARGETS, Warehouse, open_warehouse
 
 PATIENCE = Patience()
@@ -379,8 +379,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
             rows = sum(forget_user(folder, user_id, report) for folder in folders)
         # The landing zone first: from there the person could come back.
         loader.show({"landed_rows": rows}, f"{rows:8}  rows removed from the landing zone")
-        dbt = Path(sys.executable).with_name("dbt")
-        ended = subprocess.run([dbt, *command], check=False)  # noqa: S603
+        # dbt does not read .env, and must clean the warehouse that the loader fills.
+        dbt = [sys.executable, "-m", "dbt.cli.main", *command]
+        ended = subprocess.run(dbt, check=False, env=environment())  # noqa: S603
     if ended.returncode:
         raise WarehouseError(
             "dbt did not finish: its message is above. When that is mended, run the same command again."

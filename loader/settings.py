@@ -83,14 +83,19 @@ class Settings:
         return self._bot_ids
 
 
+def environment() -> dict[str, str]:
+    """Return the environment, and what a file ``.env`` adds to it."""
+    # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
+    return {name: value for name, value in (dotenv_values(".env") | os.environ).items() if value}
+
+
 def read_settings() -> Settings:
     """Read the settings.
 
     Raises:
         ConfigurationError: A setting is malformed.
     """
-    # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
-    values = {name: value for name, value in (dotenv_values(".env") | os.environ).items() if value}
+    values = environment()
     base_url = values.get("CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com").rstrip("/")
     if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
         raise ConfigurationError(f"CHATFUEL_BASE_URL is {base_url!r}; it must begin with https://.")
