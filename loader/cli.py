@@ -377,6 +377,7 @@ def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
         with _progress() as report:
             folders = [folder for folder in loader.landing.complete_pulls() if folder.pull.bot_id == bot_id]
             rows = sum(forget_user(folder, user_id, report) for folder in folders)
+        loader.landing.collect_garbage()
         # The landing zone first: from there the person could come back.
         loader.show({"landed_rows": rows}, f"{rows:8}  rows removed from the landing zone")
         # dbt does not read .env, and must clean the warehouse that the loader fills.

@@ -1,14 +1,16 @@
 """The landing zone in a bucket, through the real client, against an emulator."""
 
+import gzip
 import hashlib
 import json
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from loader import bucket
 from loader.bucket import BucketLanding
+from loader.forget import forget_user
 from loader.landing import Pull
 from tests.loader.conftest import AS_OF, PULL_ID
 from tests.loader.landed import MOMENT
@@ -64,6 +66,22 @@ def test_a_warehouse_is_rebuilt_from_the_bucket(in_bucket, pull, run, query, tmp
     (tmp_path / "warehouse.duckdb").unlink()
     assert run("reload", "--all").exit_code == 0
     assert query("from user_attributes order by all") == rows
+
+
+def test_a_person_is_forgotten_in_the_bucket(in_bucket, landing, pull, query, tmp_path):
+    pull()
+    ((user_id,),) = query("select min(chatfuel_user_id) from users")
+
+    def holding(place):
+        landing = BucketLanding(in_bucket, tmp_path / place)
+        landing.bring(PurePosixPath(FOLDER))
+        files = (landing.root / FOLDER).glob("*.gz")
+        return [path.name for path in files if user_id.encode() in gzip.decompress(path.read_bytes())]
+
+    assert len(holding("before")) >= 2
+    assert forget_user(landing.complete_pulls()[0], user_id, silent) >= 2
+    assert holding("after") == []
+    BucketLanding(in_bucket, tmp_path / "again").complete_pulls()[0].read_manifest()
 
 
 def test_a_damaged_object_is_found_by_its_hash_and_named(in_bucket, landing, pull, run, storage, tmp_path):

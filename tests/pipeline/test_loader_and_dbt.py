@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 from datetime import datetime
 
 import pytest
@@ -62,6 +63,11 @@ def test_a_forgotten_person_is_in_no_landed_file_and_in_no_table(
         }
         return landed | {table for table, rows in relations(project).items() if user_id in str(rows)}
 
+    # What a pull leaves that is killed: nothing reads it, and it holds everybody.
+    (export,) = (tmp_path / "data" / "landing").rglob("20240605T073000Z/users.csv.gz")
+    killed = export.parents[2] / "pull_date=2024-06-06" / "20240606T073000Z"
+    killed.mkdir(parents=True)
+    shutil.copy(export, killed)
     assert len(places()) > 15
     # As in the folder of the project; its own folder would have a .env of its own.
     for variable, value in {"PROJECT_DIR": ROOT, "PROFILES_DIR": ROOT, "TARGET_PATH": target_path}.items():
