@@ -41,8 +41,9 @@ format: setup ## Mend what lint can mend by itself
 
 docs: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site of CHATFUEL_DUCKDB_PATH, else of the demo
-	$(BIN)/dbt --quiet docs generate --static
-	@echo "The docs site: target/static_index.html"
+# apart from the build's artifacts, which say how the tests went
+	$(BIN)/dbt --quiet docs generate --static --target-path target/docs
+	@echo "The docs site: target/docs/static_index.html"
 
 dashboard: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashboard of CHATFUEL_DUCKDB_PATH, else of the demo

@@ -31,6 +31,7 @@ from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.pull import fetch, is_committed, land_saved, load
 from loader.pull import plan as plan_pull
+from loader.report import make_report, tell
 from loader.settings import Settings, environment, read_settings
 from loader.warehouse import TARGETS, Warehouse, open_warehouse
 
@@ -387,6 +388,26 @@ def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
         raise WarehouseError(
             "dbt did not finish: its message is above. When that is mended, run the same command again."
         )
+
+
+@_verb
+@click.option("--notify", is_flag=True, help="Tell CHATFUEL_WEBHOOK_URL of a failure, or of the recovery.")
+@click.option("--failed", help="What failed, as a scheduler saw it.", metavar="STEP")
+def report(loader: _Loader, notify: bool, failed: str | None) -> None:
+    """Show the state of pipeline and data in ten lines.
+
+    To be run in the folder of the dbt project, after its build: it tells of that too.
+    """
+    settings = loader.settings
+    found = make_report(loader.warehouse, settings.dbt_target, datetime.now(UTC), failed)
+    width = max(len(subject) for subject, _ in found.lines)
+    for subject, state in found.lines:
+        loader.show({"subject": subject, "state": state}, f"{subject:{width}}  {state}")
+    if notify:
+        if not settings.webhook_url:
+            log.info("CHATFUEL_WEBHOOK_URL is not set: nobody is told.")
+            return
+        tell(settings.webhook_url, found, loader.landing)
 
 
 @_verb

@@ -179,6 +179,17 @@ class Landing:
         """Return whether a file is there."""
         return (self.root / name).exists()
 
+    def write(self, name: PurePosixPath, text: str) -> None:
+        """Write a small file, which appears when it is whole."""
+        path = self.root / name
+        _make_folder(path.parent)
+        partial = path.with_name(f".{path.name}.partial")
+        with _create(partial) as file:
+            file.write(text.encode())
+            _sync(file)
+        partial.rename(path)
+        self.save(name)
+
     def save(self, name: PurePosixPath) -> None:
         """Keep a file that was written to its place below ``root``."""
 
@@ -229,7 +240,7 @@ class PullFolder:
 
     def refuse(self, reason: str) -> None:
         """Note that a gate refused the pull, and why."""
-        self._write_whole(_REFUSAL, reason)
+        self.landing.write(self.name / _REFUSAL, reason)
 
     def accept(self) -> None:
         """Take back that a gate refused the pull."""
@@ -292,7 +303,7 @@ class PullFolder:
             "loader_version": loader_version,
             "files": [{k: v for k, v in asdict(file).items() if v or v == 0} for file in self._files],
         }
-        self._write_whole(_MANIFEST, json.dumps(manifest, indent=1))
+        self.landing.write(self.name / _MANIFEST, json.dumps(manifest, indent=1))
 
     def read_manifest(self) -> tuple[list[LandedFile], dict[str, str]]:
         """Return the files of a complete pull, each checked against its hash, and the rest of the manifest.
@@ -321,16 +332,6 @@ class PullFolder:
             yield Path(folder)
             for name in self.landing.names(self.name.parent / Path(folder).name):
                 self.landing.remove(name)
-
-    def _write_whole(self, name: str, text: str) -> None:
-        """Write a small file, which appears when it is whole."""
-        _make_folder(self.path)
-        partial = self.path / f".{name}.partial"
-        with _create(partial) as file:
-            file.write(text.encode())
-            _sync(file)
-        partial.rename(self.path / name)
-        self.landing.save(self.name / name)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ class Settings:
         duckdb_path: The file that is the warehouse of target ``dev``.
         bigquery_location: Where the datasets of the other targets are.
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
+        webhook_url: What is told of failure and recovery; empty: nothing.
+        dbt_target: The folder where dbt leaves what it did last.
     """
 
     base_url: str
@@ -32,6 +34,8 @@ class Settings:
     duckdb_path: Path
     bigquery_location: str
     raw_retention_days: int | None
+    webhook_url: str
+    dbt_target: Path
     _bigquery_project: str
     _token: str
     _bot_ids: tuple[str, ...]
@@ -109,12 +113,16 @@ def read_settings() -> Settings:
             f"CHATFUEL_RAW_RETENTION_DAYS is {retention!r}; set it to a whole number of days, 1 or more,"
             " or not at all to keep raw rows for ever."
         )
+    # Whoever knows the address can write to the channel.
+    hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
         base_url=base_url,
         landing=values.get("CHATFUEL_LANDING", "data/landing"),
         duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=int(retention) if retention else None,
+        webhook_url=values.get("CHATFUEL_WEBHOOK_URL", ""),
+        dbt_target=Path(values.get("DBT_TARGET_PATH", "target")),
         _bigquery_project=values.get("CHATFUEL_BIGQUERY_PROJECT", ""),
         _token=_token(values),
         _bot_ids=tuple(dict.fromkeys(bot_ids)),

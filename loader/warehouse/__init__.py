@@ -96,6 +96,10 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
+    def read(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query; none where there is no such table yet."""
+
+    @abstractmethod
     def check_writable(self) -> None:
         """Try whether a pull could be loaded, without writing."""
 

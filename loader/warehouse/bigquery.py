@@ -90,11 +90,11 @@ class BigQueryWarehouse(Warehouse):
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
-        return self._read(f"select * from `{self._dataset}`.{LEDGER} order by pulled_at, bot_id")
+        return self.read(f"select * from `{self._dataset}`.{LEDGER} order by pulled_at, bot_id")
 
     def recorded_broadcasts(self, bot_id: str) -> set[str]:
         """Return the broadcasts whose audience a committed pull of the bot has recorded."""
-        rows = self._read(
+        rows = self.read(
             f"""
             select distinct filters.broadcast_id
             from `{self._dataset}`.block_filters as filters
@@ -126,7 +126,7 @@ class BigQueryWarehouse(Warehouse):
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""
         # A DML statement needs the right to write, also if it finds no row.
-        self._read(f"delete from `{self._dataset}`.{LEDGER} where false")
+        self.read(f"delete from `{self._dataset}`.{LEDGER} where false")
 
     def remove_uncommitted(self) -> dict[str, int]:
         """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
@@ -240,7 +240,7 @@ class BigQueryWarehouse(Warehouse):
         return job.error_result["reason"] if job.error_result else None
 
     def _count(self, table: str, pull: Pull) -> int:
-        (row,) = self._read(
+        (row,) = self.read(
             f"select count(*) as found from `{self._dataset}`.{table}"
             f" where pull_date = date '{pull.pull_date}' and bot_id = @bot_id and pull_id = @pull_id",
             bot_id=pull.bot_id,
@@ -248,7 +248,8 @@ class BigQueryWarehouse(Warehouse):
         )
         return row["found"]
 
-    def _read(self, query: str, **parameters: str) -> list[dict[str, Any]]:
+    def read(self, query: str, **parameters: str) -> list[dict[str, Any]]:
+        """Return the rows of a query; none where there is no such table yet."""
         config = bigquery.QueryJobConfig(
             query_parameters=[
                 bigquery.ScalarQueryParameter(name, "STRING", value) for name, value in parameters.items()

@@ -35,11 +35,11 @@ class DuckDBWarehouse(Warehouse):
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
-        return self._read(f"from {RAW_SCHEMA}.{LEDGER} order by pulled_at, bot_id")
+        return self.read(f"from {RAW_SCHEMA}.{LEDGER} order by pulled_at, bot_id")
 
     def recorded_broadcasts(self, bot_id: str) -> set[str]:
         """Return the broadcasts whose audience a committed pull of the bot has recorded."""
-        rows = self._read(
+        rows = self.read(
             f"""
             select distinct broadcast_id
             from {RAW_SCHEMA}.block_filters
@@ -72,6 +72,19 @@ class DuckDBWarehouse(Warehouse):
                     )
             connection.commit()
 
+    def read(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query; none where there is no such table yet."""
+        if not self._path.exists():
+            return []
+        with self._connect(read_only=True) as connection:
+            try:
+                result = connection.execute(query)
+            except duckdb.CatalogException:
+                # No pull has been loaded yet.
+                return []
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
     def check_writable(self) -> None:
         """Try whether the file could be written, without writing."""
         if self._path.exists():
@@ -99,18 +112,6 @@ class DuckDBWarehouse(Warehouse):
             }
             connection.commit()
         return removed
-
-    def _read(self, query: str) -> list[dict[str, Any]]:
-        if not self._path.exists():
-            return []
-        with self._connect(read_only=True) as connection:
-            try:
-                result = connection.execute(query)
-            except duckdb.CatalogException:
-                # No pull has been loaded yet.
-                return []
-            names = [column[0] for column in result.description]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

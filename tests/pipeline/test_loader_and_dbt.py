@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 from datetime import datetime
@@ -119,3 +120,45 @@ def test_a_saved_file_begins_the_history_before_the_first_night(sandbox, tmp_pat
     assert late.query(
         "select min(observed_after) from chatfuel.fct_chatfuel__user_events where event_type = 'attribute_changed'"
     ) == [(datetime(2024, 6, 3, 12),)]
+
+
+def test_the_report_tells_of_the_last_pull_and_of_its_build(sandbox, tmp_path, monkeypatch):
+    project = Project(tmp_path / "warehouse.duckdb", tmp_path / "target")
+    for day in (0, 1, 3):
+        load("pull", "--as-of", sandbox.move_to(day).isoformat())
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+
+    def report():
+        return {
+            line["subject"]: line["state"] for line in map(json.loads, load("report", "--json").splitlines())
+        }
+
+    said = report()
+    assert list(said) == [
+        *(
+            "Pipeline",
+            "Bot",
+            "Last pull",
+            "Missed days",
+            "Users",
+            "Attributes",
+            "Values",
+            "Events",
+            "KPIs",
+            "Tests",
+        ),
+    ]
+    assert said["Last pull"].endswith(", built")
+    assert said["Missed days"] == "2024-06-04"
+    assert f"missed days of bot {sandbox.bot_id}: 1 that" in said["Pipeline"]
+    ((pulled_at, events),) = project.query(
+        "select max_by(pulled_at, pulled_at), max_by(attribute_events, pulled_at) from chatfuel.rpt_chatfuel__pulls"
+    )
+    assert said["Last pull"].startswith(f"{pulled_at:%Y-%m-%d %H:%M} UTC")
+    assert said["Events"] == f"{events:,} of attributes in the last pull"
+    assert events > 0
+    assert said["KPIs"].startswith("2024-06-05: ")
+    assert " 1 warned, 0 failed (dbt build, " in said["Tests"]
+    sandbox.move_to(4)
+    load("pull")
+    assert report()["Last pull"].endswith(", not built yet")
