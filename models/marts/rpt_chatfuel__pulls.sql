@@ -75,7 +75,9 @@ final as (
         with_previous.users - with_previous.previous_users as users_change,
         with_previous.attribute_values,
         -- at the first pull everything is new, so nothing is
-        case when with_previous.previous_pulled_at is not null then coalesce(listed.attributes, 0) end as attributes_added,
+        case
+            when with_previous.previous_pulled_at is not null then coalesce(listed.attributes, 0)
+        end as attributes_added,
         case
             when with_previous.previous_pulled_at is not null then coalesce(no_longer_listed.attributes, 0)
         end as attributes_retired,

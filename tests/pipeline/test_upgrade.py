@@ -1,0 +1,48 @@
+"""The warehouse of every release is built on by the next one, as CHANGELOG.md promises.
+
+`releases/<version>.duckdb.gz` is a warehouse named `warehouse`, into which that release built all pulls of
+`test_rebuild.py` but the last, day by day.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+import yaml
+
+from loader import __version__
+from tests.pipeline.project import ROOT, Project
+from tests.pipeline.test_rebuild import PULLS, facts, load
+
+RELEASES = {
+    path.name.removesuffix(".duckdb.gz"): path
+    for path in (ROOT / "tests" / "pipeline" / "releases").glob("*.duckdb.gz")
+}
+CHANGELOG = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_plain_build_goes_on_where_a_release_left_off(release, tmp_path, target_path):
+    # of the same name: views hold the name of the file
+    upgraded, fresh = (
+        Project(tmp_path / folder / "warehouse.duckdb", target_path) for folder in (release, "fresh")
+    )
+    for project in (upgraded, fresh):
+        project.path.parent.mkdir()
+    upgraded.path.write_bytes(gzip.decompress(RELEASES[release].read_bytes()))
+    load(upgraded, PULLS[-1:])
+    load(fresh, PULLS)
+    for project in (upgraded, fresh):
+        project.dbt("build", "--exclude-resource-type", "unit_test")
+    assert facts(upgraded) == facts(fresh)
+
+
+def test_the_warehouse_of_every_release_is_kept():
+    assert [version for version, date in CHANGELOG if date != "unreleased"] == sorted(RELEASES, reverse=True)
+
+
+def test_the_version_is_the_same_everywhere():
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
+    assert project["version"] == __version__ == CHANGELOG[0][0]
