@@ -3,11 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_DUCKDB := data/demo/demo.duckdb
+# The warehouse of the nightly targets: dev, prod or emulator
+TARGET ?= dev
 
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean
+.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
+	pull freshness build site report
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +42,32 @@ format: setup ## Mend what lint can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix
 
+# The nightly run, step by step: what schedules call.
+
+pull: setup ## Pull every bot into TARGET (dev), unless today has a pull
+	@$(BIN)/python -m loader pull --once-a-day --target $(TARGET)
+
+freshness: setup ## Fail if the last pull in TARGET is too old
+	@$(BIN)/dbt source freshness --target $(TARGET)
+
+build: setup ## Build and test TARGET; REBUILD_FROM=2024-06-20 takes in a late pull
+	@$(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars '{chatfuel_rebuild_from: "$(REBUILD_FROM)"}')
+
+site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
+	@$(BIN)/dbt --quiet docs generate --static --target $(TARGET)
+	@$(BIN)/python -m dashboard.build --target $(TARGET) --output data/site/index.html
+	@cp target/site/static_index.html data/site/docs.html
+
+report: setup ## State of pipeline and data; tells the webhook, with FAILED=step of a failure
+	@$(BIN)/python -m loader report --notify --target $(TARGET) $(if $(FAILED),--failed "$(FAILED)")
+
+# Apart from the artifacts of the build, which say how its tests went.
+docs dashboard site: export DBT_TARGET_PATH := target/site
+
 docs: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site of CHATFUEL_DUCKDB_PATH, else of the demo
-# apart from the build's artifacts, which say how the tests went
-	$(BIN)/dbt --quiet docs generate --static --target-path target/docs
-	@echo "The docs site: target/docs/static_index.html"
+	$(BIN)/dbt --quiet docs generate --static
+	@echo "The docs site: target/site/static_index.html"
 
 dashboard: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashboard of CHATFUEL_DUCKDB_PATH, else of the demo

@@ -30,7 +30,7 @@ def main() -> int:
             chrome.save_screenshot(str(PICTURES / f"{name}.png"))
     with chromium(1400, 800) as chrome:
         chrome.get(
-            Path("target/docs/static_index.html").resolve().as_uri()
+            Path("target/site/static_index.html").resolve().as_uri()
             + "#!/overview?g_v=1&g_i=%2Bexposure:dashboard"
         )
         WebDriverWait(chrome, READY_SECONDS).until(

@@ -266,13 +266,23 @@ def plan(loader: _Loader, as_of: datetime) -> None:
 @_as_of
 @_ratio
 @_force
-def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool) -> None:
+@click.option("--once-a-day", is_flag=True, help="Leave a bot alone that has a pull of the same local day.")
+def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, once_a_day: bool) -> None:
     """Fetch everything from Chatfuel and load it."""
     # Before anything is made: without a token there is nothing to do.
     assert loader.settings.token
+    zone = _zone() or UTC
 
     def pull_bot(bot_id: str) -> None:
         folder = loader.landing.folder(Pull(bot_id, as_of))
+        if once_a_day:
+            for row in loader.warehouse.committed_pulls():
+                pulled_at = row["pulled_at"].replace(tzinfo=UTC)
+                if (
+                    row["bot_id"] == bot_id
+                    and pulled_at.astimezone(zone).date() == as_of.astimezone(zone).date()
+                ):
+                    folder = loader.landing.folder(Pull(bot_id, pulled_at))
         if loader.is_there(folder):
             return
         with _progress() as report:
@@ -481,15 +491,25 @@ def _for_each(names: Collection[str], run: Callable[[str], None]) -> None:
         sys.exit(codes[0])
 
 
-def _local_time() -> str:
-    """Return the hour in the time zone that dbt reports in, if this is the project's folder."""
+def _zone() -> ZoneInfo | None:
+    """Return the time zone that dbt reports in; None, if this is not the project's folder.
+
+    Raises:
+        ConfigurationError: It is no time zone.
+    """
     try:
         variables = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]
-        zone = ZoneInfo(variables["chatfuel_timezone"])
+        return ZoneInfo(variables["chatfuel_timezone"])
     except FileNotFoundError:
-        return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC (no dbt_project.yml here)"
+        return None
     except (KeyError, OSError) as error:
         raise ConfigurationError(f"chatfuel_timezone in dbt_project.yml is no time zone: {error}.") from error
+
+
+def _local_time() -> str:
+    zone = _zone()
+    if not zone:
+        return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC (no dbt_project.yml here)"
     return f"{datetime.now(zone):%Y-%m-%d %H:%M} in {zone.key}"
 
 
