@@ -10,7 +10,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	pull freshness build site report
+	test-airflow pull freshness build site report
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-airflow: setup .venv-airflow/.installed ## Run the Airflow DAG against the sandbox, in an environment of its own
+	$(BIN)/python -m pytest -m airflow tests/deploy
 
 lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
 
@@ -51,7 +54,7 @@ freshness: setup ## Fail if the last pull in TARGET is too old
 	@$(BIN)/dbt source freshness --target $(TARGET)
 
 build: setup ## Build and test TARGET; REBUILD_FROM=2024-06-20 takes in a late pull
-	@$(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars '{chatfuel_rebuild_from: "$(REBUILD_FROM)"}')
+	@$(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars "{chatfuel_rebuild_from: $$REBUILD_FROM}")
 
 site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
 	@$(BIN)/dbt --quiet docs generate --static --target $(TARGET)
@@ -59,7 +62,7 @@ site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
 	@cp target/site/static_index.html data/site/docs.html
 
 report: setup ## State of pipeline and data; tells the webhook, with FAILED=step of a failure
-	@$(BIN)/python -m loader report --notify --target $(TARGET) $(if $(FAILED),--failed "$(FAILED)")
+	@$(BIN)/python -m loader report --notify --target $(TARGET) $(if $(FAILED),--failed "$$FAILED")
 
 # Apart from the artifacts of the build, which say how its tests went.
 docs dashboard site: export DBT_TARGET_PATH := target/site
@@ -77,13 +80,14 @@ screenshots: dashboard docs ## Take the README's pictures; needs chromium and ch
 	@$(BIN)/python -m dashboard.screenshots
 
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
-	$(COMPILE) --extra dev --output-file requirements-dev.txt
-	$(COMPILE) --constraints requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) deploy/airflow/requirements.in --output-file deploy/airflow/requirements.txt
 
 clean: ## Remove what these targets made; your pulls in data/ stay
-	rm -rf .venv dbt_packages package-lock.yml target logs data/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow dbt_packages package-lock.yml target logs data/demo .pytest_cache .ruff_cache .hypothesis
 
-COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 $(DEMO_DUCKDB):
@@ -100,6 +104,11 @@ $(DEMO_DUCKDB):
 	@echo "Installing requirements-dev.txt into .venv (a minute or two, the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.txt
+	@touch $@
+
+.venv-airflow/.installed: deploy/airflow/requirements.txt .venv/.installed
+	@"$(PYTHON)" -m venv .venv-airflow
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-airflow/bin/python deploy/airflow/requirements.txt
 	@touch $@
 
 dbt_packages/.installed: packages.yml .venv/.installed $(wildcard tests/offline_packages/* tests/offline_packages/*/macros/*)

@@ -1,10 +1,11 @@
 """``python deploy/dbt_cloud/trigger.py``: run a job of dbt Cloud and wait for its end, on the loader's host.
 
-Settings come from the environment: ``DBT_CLOUD_TOKEN`` (a service token that may run jobs), ``DBT_CLOUD_ACCOUNT_ID``,
-``DBT_CLOUD_JOB_ID``, ``DBT_CLOUD_URL`` (https://cloud.getdbt.com), ``DBT_CLOUD_TIMEOUT`` (seconds, 10800).
+Settings come from the environment: ``DBT_CLOUD_TOKEN`` (a service token that may run jobs),
+``DBT_CLOUD_ACCOUNT_ID``, ``DBT_CLOUD_JOB_ID``, ``DBT_CLOUD_URL`` (https://cloud.getdbt.com),
+``DBT_CLOUD_TIMEOUT`` and ``DBT_CLOUD_POLL_SECONDS`` (seconds; 10800, 15).
 
-Exit codes are those of the loader: 0 the run succeeded, 1 it failed, 2 a setting is missing, 3 the token was refused,
-4 dbt Cloud cannot be reached or the run did not end in time.
+Exit codes are those of the loader: 0 the run succeeded, 1 it failed, 2 a setting is missing, 3 the token was
+refused, 4 dbt Cloud cannot be reached or the run did not end in time.
 
 Source: https://docs.getdbt.com/dbt-cloud/api-v2
 """
@@ -21,7 +22,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 _SUCCESS, _ENDED = 10, {10: "succeeded", 20: "failed", 30: "was cancelled"}
-_POLL_SECONDS = float(os.environ.get("DBT_CLOUD_POLL_SECONDS", "15"))
 # Reading again is harmless. To trigger again would run the job twice, so that is tried once.
 _RETRIES = Retry(5, backoff_factor=1, status_forcelist=[429, 500, 502, 503, 504], allowed_methods=["GET"])
 
@@ -43,14 +43,15 @@ def main() -> int:
     deadline = time.monotonic() + float(os.environ.get("DBT_CLOUD_TIMEOUT", "10800"))
     with requests.Session() as session:
         session.headers["Authorization"] = f"Token {token}"
-        session.mount("http", HTTPAdapter(max_retries=_RETRIES))
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=_RETRIES))
         try:
             run = _ask(session, "POST", f"{url}/jobs/{job}/run/", json={"cause": "The loader has pulled."})
             print(f"Run {run['id']}: {run.get('href', '')}")
             while run["status"] not in _ENDED:
                 if time.monotonic() > deadline:
                     return _end(4, f"Run {run['id']} did not end in time. It goes on; see its page.")
-                time.sleep(_POLL_SECONDS)
+                time.sleep(float(os.environ.get("DBT_CLOUD_POLL_SECONDS", "15")))
                 run = _ask(session, "GET", f"{url}/runs/{run['id']}/")
         except requests.HTTPError as error:
             if error.response.status_code in (401, 403):
