@@ -40,7 +40,9 @@ def test_a_night_that_is_well(run_dag, project):
     ended = run_dag()
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     with duckdb.connect(project / "data" / "chatfuel.duckdb", read_only=True) as connection:
-        assert connection.execute("select count(*) from chatfuel.chatfuel.rpt_chatfuel__pulls").fetchone() == (1,)
+        assert connection.execute(
+            "select count(*) from chatfuel.chatfuel.rpt_chatfuel__pulls"
+        ).fetchone() == (1,)
     assert (project / "data" / "site" / "index.html").exists()
 
 

@@ -28,7 +28,7 @@ def test_nothing_private_goes_into_the_image_and_nobody_is_root():
     ignored = (ROOT / ".dockerignore").read_text().split("\n")
     assert {".env", "chatfuel_token", "data", "target", "logs", ".git"} <= set(ignored)
     lines = (FOLDER / "Dockerfile").read_text().splitlines()
-    assert [line for line in lines if line.startswith("USER")] == ["USER chatfuel"]
+    assert [line for line in lines if line.startswith("USER")] == ["USER 10001"]
     assert not [line for line in lines if line.startswith(("ARG", "ENV")) and "TOKEN" in line]
 
 
