@@ -151,6 +151,22 @@ def test_force_is_for_the_pull_too(pull, query, fault):
     assert query("select count(*) from pulls") == [(2,)]
 
 
+@pytest.mark.parametrize(
+    ("moment", "zone", "pulls"),
+    [
+        ("2024-06-03T23:59:00Z", "UTC", 1),
+        ("2024-06-04T00:01:00Z", "UTC", 2),
+        ("2024-06-04T06:30:00Z", "America/Los_Angeles", 1),
+        ("2024-06-03T06:30:00Z", "America/Los_Angeles", 2),
+    ],
+)
+def test_once_a_day_is_once_a_local_day(pull, query, tmp_path, moment, zone, pulls):
+    (tmp_path / "dbt_project.yml").write_text(f"vars:\n  chatfuel_timezone: {zone}\n")
+    pull()
+    assert pull("--as-of", moment, "--once-a-day").exit_code == 0
+    assert query("select count(*) from pulls") == [(pulls,)]
+
+
 def test_pulls_shows_what_landed_and_is_not_loaded(pull, run, tmp_path):
     pull()
     (tmp_path / "warehouse.duckdb").unlink()
