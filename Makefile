@@ -10,7 +10,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow pull freshness build site report
+	test-airflow looker pull freshness build site report
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,11 @@ docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site 
 dashboard: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
 dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashboard of CHATFUEL_DUCKDB_PATH, else of the demo
 	@$(BIN)/python -m dashboard.build
+
+looker: export CHATFUEL_DUCKDB_PATH = :memory:
+looker: setup ## Generate the views and explores of looker/ from the models
+	@$(BIN)/dbt --quiet parse
+	@$(BIN)/python -m looker.generate
 
 screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
 	@$(BIN)/python -m dashboard.screenshots

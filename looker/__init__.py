@@ -1,0 +1,1 @@
+"""The LookML project, and what generates a part of it."""
