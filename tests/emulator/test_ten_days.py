@@ -5,6 +5,8 @@ The first five land in a bucket, from where BigQuery fetches them; the others in
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -23,11 +25,12 @@ DAY_BY_DAY, AT_ONCE = range(5), range(5, 10)
 def run(*arguments):
     result = CliRunner().invoke(cli.cli, arguments)
     assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
 def ten_days(emulator, storage, tmp_path_factory):
-    """Both warehouses after five days, each built, and five more that one build takes in."""
+    """Both warehouses after five days, each built, and five more that one build takes in; and the reports of both."""
     folder = tmp_path_factory.mktemp("ten_days")
     on_duckdb = Project(folder / "warehouse.duckdb", folder / "target_duckdb")
     on_bigquery = EmulatedProject(on_duckdb.path, folder / "target_bigquery", emulator, "chatfuel")
@@ -55,13 +58,19 @@ def ten_days(emulator, storage, tmp_path_factory):
             if day in DAY_BY_DAY:
                 on_bigquery.build("--exclude-resource-type", "test")
                 on_duckdb.build("--exclude-resource-type", "test")
-    on_bigquery.build()
-    on_duckdb.build()
-    return on_bigquery, relations(on_duckdb)
+        on_bigquery.build()
+        on_duckdb.build()
+        reports = []
+        for target, project in {"dev": on_duckdb, "emulator": on_bigquery}.items():
+            environment.setenv("DBT_TARGET_PATH", str(project.target_path))
+            environment.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+            said = map(json.loads, run("report", "--json", "--target", target).splitlines())
+            reports.append({line["subject"]: line["state"] for line in said if line["subject"] != "Tests"})
+    return on_bigquery, relations(on_duckdb), reports
 
 
 def test_pulls_are_loaded_once_and_as_into_duckdb(ten_days):
-    on_bigquery, expected = ten_days
+    on_bigquery, expected, _ = ten_days
     for table in raw_tables():
         loaded = on_bigquery.query(f"select * from chatfuel_raw.{table}")
         rows = expected[f"chatfuel_raw.{table}"]
@@ -70,7 +79,7 @@ def test_pulls_are_loaded_once_and_as_into_duckdb(ten_days):
 
 
 def test_ten_days_of_the_loader_give_every_table_the_rows_of_duckdb(ten_days):
-    on_bigquery, expected = ten_days
+    on_bigquery, expected, _ = ten_days
     tables = on_bigquery.tables()
     assert len(tables) > 15
     for name, rows in tables.items():
@@ -79,8 +88,16 @@ def test_ten_days_of_the_loader_give_every_table_the_rows_of_duckdb(ten_days):
         )
 
 
+def test_the_report_is_that_of_duckdb(ten_days):
+    *_, (on_duckdb, on_bigquery) = ten_days
+    assert on_bigquery == on_duckdb
+    assert ", built" in on_bigquery["Last pull"]
+    assert "Events" in on_bigquery
+    assert "KPIs" in on_bigquery
+
+
 def test_building_once_more_changes_nothing(ten_days):
-    on_bigquery, _ = ten_days
+    on_bigquery, *_ = ten_days
     before = {name: comparable(rows) for name, rows in on_bigquery.tables().items()}
     on_bigquery.build("--exclude-resource-type", "test")
     assert {name: comparable(rows) for name, rows in on_bigquery.tables().items()} == before
