@@ -10,7 +10,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow looker pull freshness build site report
+	test-airflow looker pull freshness build site report artifacts
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
 
 report: setup ## State of pipeline and data; tells the webhook, with FAILED=step of a failure
 	@$(BIN)/python -m loader report --notify --target $(TARGET) $(if $(FAILED),--failed "$$FAILED")
+
+artifacts: setup ## What dbt left of its last run, without SQL, for others to read: target/artifacts/
+	@$(BIN)/python deploy/artifacts.py
 
 # Apart from the artifacts of the build, which say how its tests went.
 docs dashboard site: export DBT_TARGET_PATH := target/site

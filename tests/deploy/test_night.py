@@ -8,9 +8,15 @@ import subprocess
 import duckdb
 import pytest
 
+SALT = "a-salt-for-tests-0123456789"
+
 
 @pytest.mark.slow
 def test_a_night_by_make(project, environment):
+    settings = project / "dbt_project.yml"
+    settings.write_text(settings.read_text().replace("chatfuel_hash_pii: false", "chatfuel_hash_pii: true"))
+    environment["CHATFUEL_PII_SALT"] = SALT
+
     def make(*arguments, code=0):
         command = ["make", "--silent", *arguments]
         ended = subprocess.run(
@@ -19,7 +25,7 @@ def test_a_night_by_make(project, environment):
         assert ended.returncode == code, ended.stdout + ended.stderr
         return ended.stdout
 
-    said = {step: make(step) for step in ("pull", "freshness", "build", "site", "report")}
+    said = {step: make(step) for step in ("pull", "freshness", "build", "site", "report", "artifacts")}
     assert "is loaded" in said["pull"]
     assert ", built" in said["report"]
     assert "0 failed (dbt build" in said["report"]
@@ -29,6 +35,18 @@ def test_a_night_by_make(project, environment):
         users = connection.execute("select chatfuel_user_id from chatfuel_raw.users").fetchall()
     assert len(users) > 50
     assert [name for name, page in pages.items() if any(user in page for (user,) in users)] == []
+    # the salt stands in what dbt left, and in nothing that is passed on
+    assert SALT in (project / "target" / "run_results.json").read_text()
+    kept = {path.name: path.read_text() for path in (project / "target" / "artifacts").iterdir()}
+    assert kept.keys() == {"manifest.json", "run_results.json", "sources.json"}
+    assert [name for name, text in (kept | pages).items() if SALT in text] == []
+    # what is kept is enough to find out what a change touches
+    changed = project / "models" / "marts" / "rpt_chatfuel__daily_kpis.sql"
+    changed.write_text(changed.read_text() + "\n-- changed")
+    dbt = [".venv/bin/dbt", "--quiet", "ls", "--select", "state:modified", "--state", "target/artifacts"]
+    options = {"cwd": project, "env": environment, "capture_output": True, "text": True}
+    listed = subprocess.run([*dbt, "--resource-type", "model", "--output", "name"], **options)
+    assert listed.stdout == "rpt_chatfuel__daily_kpis\n", listed.stdout[:500]
     # the second chance of the same day
     assert "is already there" in make("pull")
     # nothing is there, and the token has expired
