@@ -48,7 +48,7 @@ def test_every_action_is_pinned_by_its_commit_and_says_its_version():
 def test_a_name_that_is_needed_is_a_job_and_a_cron_line_is_one(workflow):
     for job in workflow["jobs"].values():
         needs = job.get("needs", [])
-        assert {needs} if isinstance(needs, str) else set(needs) <= workflow["jobs"].keys()
+        assert set([needs] if isinstance(needs, str) else needs) <= workflow["jobs"].keys()
     for schedule in workflow["on"].get("schedule") or []:
         assert croniter.is_valid(schedule["cron"])
         assert schedule["cron"].split()[0] not in ("0", "15", "30", "45")
