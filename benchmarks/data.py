@@ -50,6 +50,7 @@ _MACROS = f"""
         end end;
     create or replace macro broadcast_name(number) as 'broadcast ' || number;
     create or replace macro pulled(day) as timestamp '{FIRST_PULL}' + interval 1 day * (day - 1);
+    create or replace macro sent_at(broadcast) as pulled(broadcast * 2) - interval 12 hour;
     create or replace macro pull_id_of(moment) as strftime(moment, '%Y%m%dT%H%M%SZ');
 """
 
@@ -131,3 +132,111 @@ def write_export(path: str, users: int, attributes: int, per_user: int) -> dict[
             file.write(block.read_bytes())
             block.unlink()
     return {"bytes": Path(path).stat().st_size, "values": users * per_user}
+
+
+def write_pull(
+    path: str, day: int, users: int, attributes: int, per_user: int, recipients: int, changed: float
+) -> dict[str, int]:
+    """Write the raw rows of a day's pull, as the loader would, from day 1.
+
+    The first pull is made; a later one is the last that is there, with a share of its values changed, 5 % of the users
+    seen again, one in a thousand new, and a broadcast if it is the day of one.
+    """
+    schema = yaml.safe_load((ROOT / "loader" / "raw_schema.yml").read_text())
+    with connect(path) as connection:
+        connection.execute("create schema if not exists chatfuel_raw")
+        for table, spec in schema["tables"].items():
+            columns = ", ".join(f"{c['name']} {c['type']}" for c in schema["pull_columns"] + spec["columns"])
+            connection.execute(f"create table if not exists chatfuel_raw.{table} ({columns})")
+        name_attributes(connection, attributes, per_user)
+        last = connection.execute("select max(pull_id) from chatfuel_raw.users").fetchone()[0]
+        before = connection.execute(
+            "select count(*) from chatfuel_raw.users where pull_id = ?", [last]
+        ).fetchone()[0]
+        everyone = before + users // 1000 if last else users
+        sent = day // BROADCAST_EVERY
+        profiles = [column["name"] for column in schema["tables"]["users"]["columns"]]
+        rows = {
+            "attributes": "select attribute_name, 'custom' as attribute_type from attribute_names",
+            "users": f"""
+                select
+                    user_id(number) as chatfuel_user_id, '1234567890' as page_id,
+                    'First' || number % 5000 as first_name, 'Last' || number % 70000 as last_name,
+                    strftime(least(pulled(0) - interval 1 minute * (number * 3), pulled({day})), '%Y-%m-%d %H:%M:%S')
+                        as signed_up,
+                    -- 5 % were here within the last day, the others before
+                    strftime(
+                        pulled({day} - coalesce(list_position(
+                            list_transform(range(20), x -> chance(number, {day} - x, 1) < 0.05), true
+                        ), 21) + 1) - interval 1 minute * (number % 1400 + 1), '%Y-%m-%d %H:%M:%S'
+                    ) as last_seen,
+                    case when chance(number, {day} // 30, 2) < 0.08 then 'blocked' else 'reachable' end as status,
+                    '-7.0' as timezone, ['male', 'female'][1 + number % 2] as gender, 'en_US' as locale,
+                    'direct' as source, (1 + number % 40)::varchar as sessions,
+                    'block' || number % 300 as last_visited_block_id,
+                    'Block ' || number % 300 as last_visited_block_name,
+                    null as instagram_name, null as instagram_handle,
+                from (select range as number from range({everyone}))
+            """,
+            "user_attributes": f"""
+                select
+                    chatfuel_user_id, attribute_name,
+                    case when chance(chatfuel_user_id, attribute_name, {day}) < {changed}
+                        then value_of(attribute_name, luck(chatfuel_user_id, attribute_name, {day}))
+                    else attribute_value end as attribute_value
+                from chatfuel_raw.user_attributes where pull_id = '{last}'
+            """
+            if last
+            else f"""
+                select user_id(number) as chatfuel_user_id, attribute_name, attribute_value
+                from ({values(users, attributes, per_user)})
+            """,
+            "segments": "select 'segment' || range as segment_id, 'Segment ' || range as segment_name from range(40)",
+            "broadcasts": f"""
+                select
+                    range as row_number, strftime(sent_at(range), '%Y-%m-%d %H:%M:%S') as sent_timestamp,
+                    'Broadcast' as broadcast_type, broadcast_name(range) as trigger_settings,
+                    'Message of ' || broadcast_name(range) as content, '100%' as progress,
+                    '{recipients}' as total_users, '{recipients // 2}' as read_users, '{recipients // 9}' as clicked_users,
+                    '{recipients // 50}' as failed_users, 'false' as is_user_timezone,
+                from range(1, {sent + 1})
+            """,
+            "scheduled_entries": f"""
+                select broadcast_name(range) as broadcast_id, to_json({{
+                    id: broadcast_name(range), block_id: 'block ' || range, enabled: true, planned: false,
+                    block_title: broadcast_name(range), broadcast_start_timestamp: epoch(sent_at(range))::bigint
+                }})::varchar as payload,
+                from range(1, {sent + 1})
+            """,
+        }
+        if sent and day % BROADCAST_EVERY == 0:
+            block = '{"id": "block", "title": "x", "removed": false, "user_filter": {"operation": "or", "valid": true, "parameters": []}}'
+            rows["block_filters"] = (
+                f"select broadcast_name({sent}) as broadcast_id, 'block {sent}' as block_id, '{block}' as payload"
+            )
+            rows["broadcast_recipients"] = f"""
+                select broadcast_name({sent}) as broadcast_id, user_id(number) as chatfuel_user_id
+                from (
+                    select distinct (range * 7 + 7919 * {sent}) % {everyone} as number from range({recipients})
+                )
+            """
+        connection.begin()
+        pull = f"pull_id_of(pulled({day})) as pull_id, pulled({day})::date as pull_date, pulled({day}) as pulled_at"
+        for table, query in rows.items():
+            connection.execute(
+                f"insert into chatfuel_raw.{table} by name select {pull}, '{BOT_ID}' as bot_id, * from ({query})"
+            )
+        counts = {
+            table: connection.execute(
+                f"select count(*) from chatfuel_raw.{table} where pull_date = pulled({day})::date"
+            ).fetchone()[0]
+            for table in schema["tables"]
+            if table != "pulls"
+        }
+        columns = ", ".join(f"{count} as {table}_rows" for table, count in counts.items())
+        connection.execute(
+            f"insert into chatfuel_raw.pulls by name select {pull}, '{BOT_ID}' as bot_id,"
+            f" 'api' as source, 'benchmark' as loader_version, {columns}"
+        )
+        connection.commit()
+    return counts
