@@ -292,7 +292,9 @@ spells as (
         on
             runs.bot_id = user_presence.bot_id
             and runs.chatfuel_user_id = user_presence.chatfuel_user_id
-    inner join attribute_presence
+    -- Left, though every attribute of a run was observed: from inner joins alone, DuckDB's planner may begin with all
+    -- users times all attributes of a bot.
+    left join attribute_presence
         on
             runs.bot_id = attribute_presence.bot_id
             and runs.attribute_name = attribute_presence.attribute_name
