@@ -1,0 +1,123 @@
+"""Parts 3 to 5: what a day's build costs, on the first day and a year later, and what the rivals cost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import connect
+from benchmarks.measure import ROOT, Measured, call, run
+
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a bot.
+
+    Attributes:
+        users: Users of the first pull.
+        attributes: Attributes of the catalogue.
+        values: Values of each user.
+        recipients: Recipients of a broadcast; there is one every second day.
+        changed: The share of the values that changes from one pull to the next.
+    """
+
+    users: int
+    attributes: int
+    values: int = 24
+    recipients: int = 0
+    changed: float = 0.01
+
+
+class Warehouse:
+    """A DuckDB file with raw pulls, and the project built on it."""
+
+    def __init__(self, path: Path, shape: Shape) -> None:
+        self.path = path
+        self.shape = shape
+        self.target = path.with_suffix(".target")
+
+    def pull(self, day: int) -> None:
+        """Write a day's raw rows."""
+        shape = self.shape
+        arguments = (shape.users, shape.attributes, shape.values, shape.recipients, shape.changed)
+        call("benchmarks.data:write_pull", str(self.path), day, *arguments)
+
+    def fill(self, until: int) -> None:
+        """Make the history of the days up to one."""
+        call("benchmarks.data:fill", str(self.path), until)
+
+    def build(self) -> dict[str, Any]:
+        """Build as a nightly job does; return what it cost, and of that each kind of node and the slowest."""
+        command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--selector", "daily"]
+        paths = ["--target-path", str(self.target), "--log-path", str(self.target)]
+        environment = {"CHATFUEL_DUCKDB_PATH": str(self.path), "DBT_PROFILES_DIR": str(ROOT)}
+        measured, _ = run([*command, *paths], environment)
+        results = json.loads((self.target / "run_results.json").read_text())["results"]
+        seconds: dict[str, float] = {}
+        for result in results:
+            kind = result["unique_id"].split(".")[0]
+            seconds[kind] = seconds.get(kind, 0) + result["execution_time"]
+        slowest = sorted(results, key=lambda result: -result["execution_time"])[:6]
+        return cost(measured) | {
+            "models_seconds": seconds["model"] + seconds["snapshot"] + seconds["seed"],
+            "tests_seconds": seconds["test"],
+            "slowest": {node["unique_id"].split(".")[2]: round(node["execution_time"], 1) for node in slowest},
+            "bytes": self.path.stat().st_size,
+        }
+
+
+def cost(measured: Measured) -> dict[str, Any]:
+    """Return a measurement as a record."""
+    return {"seconds": measured.seconds, "peak_bytes": measured.peak_bytes, **measured.result}
+
+
+def full_join(path: str) -> dict[str, int]:
+    """Compare the last two pulls as barely as it can be done: a full join of their values, the changed ones counted."""
+    with connect(path) as connection:
+        last, before = connection.execute(
+            "select max(pull_id), max(pull_id) filter (pull_id < (select max(pull_id) from chatfuel_raw.user_attributes))"
+            " from chatfuel_raw.user_attributes"
+        ).fetchone()
+        (changed,) = connection.execute(
+            f"""
+            select count(*)
+            from (from chatfuel_raw.user_attributes where pull_id = '{before}') as old
+            full join (from chatfuel_raw.user_attributes where pull_id = '{last}') as new
+                using (bot_id, chatfuel_user_id, attribute_name)
+            where old.attribute_value is distinct from new.attribute_value
+            """
+        ).fetchone()
+    return {"changed": changed}
+
+
+def storage(path: str) -> dict[str, Any]:
+    """Return rows, and bytes of text and numbers as BigQuery would count them, of the large tables."""
+    tables: dict[str, Any] = {}
+    with connect(path) as connection:
+        names = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where estimated_size > 1000 and schema_name like 'chatfuel%'"
+        ).fetchall()
+        for schema, name in names:
+            columns = connection.execute(
+                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?", [schema, name]
+            ).fetchall()
+            size = " + ".join(
+                f"coalesce(strlen({column}) + 2, 0)" if kind == "VARCHAR" else f"if({column} is null, 0, 8)"
+                for column, kind in columns
+            )
+            rows, each = connection.execute(
+                f"select count(*), (select avg({size}) from (from {schema}.{name} using sample 20000 rows)) from {schema}.{name}"
+            ).fetchone()
+            (blocks,) = connection.execute(
+                f"select count(distinct block_id) from pragma_storage_info('{schema}.{name}') where block_id >= 0"
+            ).fetchone()
+            tables[name if schema != "chatfuel_raw" else f"raw.{name}"] = {
+                "rows": rows,
+                "bigquery_bytes": round(rows * (each or 0)),
+                "duckdb_bytes": blocks * 262144,
+            }
+    return tables
