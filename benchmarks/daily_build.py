@@ -38,7 +38,8 @@ class Warehouse:
     def __init__(self, path: Path, shape: Shape) -> None:
         self.path = path
         self.shape = shape
-        self.target = path.with_suffix(".target")
+        # one for all, for dbt keeps there what it parsed
+        self.target = path.parent / "target"
 
     def pull(self, day: int) -> None:
         """Write a day's raw rows."""
@@ -121,3 +122,10 @@ def storage(path: str) -> dict[str, Any]:
                 "duckdb_bytes": blocks * 262144,
             }
     return tables
+
+
+def pull_ids(path: str) -> dict[str, list[str]]:
+    """Return the pulls whose raw rows are there."""
+    with connect(path) as connection:
+        rows = connection.execute("select distinct pull_id from chatfuel_raw.users order by 1").fetchall()
+    return {"pull_ids": [pull_id for (pull_id,) in rows]}

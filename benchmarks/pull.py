@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,10 +71,9 @@ def whole(url: str, folder: str) -> dict[str, float]:
         converted = convert(landed, workdir, silent)
         seconds["convert"] = monotonic() - started
         started = monotonic()
-        DuckDBWarehouse(Path(folder) / "warehouse.duckdb").load(landed.pull, converted)
+        DuckDBWarehouse(Path(f"{folder}.duckdb")).load(landed.pull, converted)
         seconds["load"] = monotonic() - started
     size = sum(path.stat().st_size for path in landed.path.iterdir())
-    shutil.rmtree(folder)
     return {
         **seconds,
         "csv_bytes": counted[0],

@@ -70,18 +70,16 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
 def ours(landing: str) -> dict[str, int]:
     """Convert the landed pull to Parquet, with every check."""
     from loader.convert import convert
-    from loader.landing import Landing, Pull
+    from loader.landing import Landing
 
-    folder = Landing(Path(landing)).folder(Pull("bot", datetime(2024, 6, 5, tzinfo=UTC)))
-    workdir = Path(landing) / "work"
-    workdir.mkdir()
-    converted = convert(folder, workdir, lambda name, done: None)
-    shutil.rmtree(workdir)
-    return {"values": converted.rows["user_attributes"]}
+    (folder,) = Landing(Path(landing)).complete_pulls()
+    with folder.workspace() as workdir:
+        converted = convert(folder, workdir, lambda name, done: None)
+    return {"values": converted.rows["user_attributes"], "users": converted.rows["users"]}
 
 
 def floor(landing: str) -> dict[str, int]:
-    """Read every cell of the same files, once, and do nothing with it."""
+    """Read every cell of the same files, once, as the loader reads them, and only count those that are not empty."""
     import duckdb
 
     from loader.convert import _SETTINGS, read_header
@@ -89,16 +87,17 @@ def floor(landing: str) -> dict[str, int]:
     cells = 0
     with duckdb.connect(config=_SETTINGS) as connection:
         for path in sorted(Path(landing).rglob("user*.csv.gz")):
-            columns = {f"c{number}": "VARCHAR" for number in range(len(read_header(path)))}
+            header = read_header(path)
+            columns = {f"c{number}": "VARCHAR" for number in range(len(header))}
             counts = connection.execute(
                 f"""
                 select count(columns(*)) from read_csv('{path}', columns = {columns}, auto_detect = false, header = true,
                     delim = ',', quote = '"', escape = '"', compression = 'gzip', null_padding = true, parallel = false,
-                    hive_partitioning = false, max_line_size = 2000000)
+                    strict_mode = true, hive_partitioning = false, max_line_size = 2000000)
                 """
             ).fetchone()
             if path.name.startswith("user_attributes"):
-                cells += sum(counts[3:])
+                cells += sum(count for name, count in zip(header, counts, strict=True) if name not in ("last seen", "page id", USER_ID))
     return {"values": cells}
 
 
