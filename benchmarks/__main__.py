@@ -37,7 +37,6 @@ class Size(NamedTuple):
         backlog: Pulls that are worked off at once.
         days: The days, after the second, whose build is measured.
         dashboard_days: Days of the dashboard.
-        dashboard_bot: Its bot.
     """
 
     bot: Shape
@@ -47,7 +46,6 @@ class Size(NamedTuple):
     backlog: int
     days: tuple[int, ...]
     dashboard_days: int
-    dashboard_bot: Shape
 
 
 SIZES = {
@@ -59,7 +57,6 @@ SIZES = {
         backlog=2,
         days=(4, 8),
         dashboard_days=12,
-        dashboard_bot=Shape(100, 60, recipients=20),
     ),
     "small": Size(
         bot=Shape(2_000, 300, recipients=200),
@@ -69,7 +66,6 @@ SIZES = {
         backlog=7,
         days=(30, 365),
         dashboard_days=1095,
-        dashboard_bot=Shape(200, 300, recipients=50),
     ),
     "full": Size(
         bot=Shape(500_000, 1_700, recipients=50_000),
@@ -79,7 +75,6 @@ SIZES = {
         backlog=7,
         days=(30, 365),
         dashboard_days=1095,
-        dashboard_bot=Shape(5_000, 1_700, recipients=500),
     ),
 }
 
@@ -179,7 +174,7 @@ class Bench:
         warehouse.path.unlink()
 
     def growth(self) -> Iterator[Record]:
-        """Part 5, and the rivals of part 3, at a smaller size."""
+        """Part 5, and the rivals of part 3 and the pages of part 6, at a smaller size."""
         base = self.size.rival_bot
         shapes = {
             "base": base,
@@ -201,11 +196,7 @@ class Bench:
                 warehouse.path.unlink()
         base_warehouse = Warehouse(self.folder / "base.duckdb", base)
         yield from self.rival_histories(base_warehouse)
-        month, year = self.size.days
-        for name, day in (("one month", month), ("days x 12", year)):
-            base_warehouse.fill(day - 1)
-            base_warehouse.pull(day)
-            yield {"name": name} | base_warehouse.build()
+        yield from self.pages(base_warehouse)
         base_warehouse.path.unlink()
 
     def rival_histories(self, warehouse: Warehouse) -> Iterator[Record]:
@@ -222,22 +213,16 @@ class Bench:
         shutil.rmtree(copy.path.with_suffix(".snapshots"))
         copy.path.unlink()
 
-    def dashboard(self) -> Iterator[Record]:
-        """Part 6."""
-        warehouse = self.warehouse("years", self.size.dashboard_bot)
-        for day in (1, 2):
-            warehouse.pull(day)
-            warehouse.build()
+    def pages(self, warehouse: Warehouse) -> Iterator[Record]:
+        """Part 6: give a warehouse years of history, and build and open what people look at."""
         days = self.size.dashboard_days
         warehouse.fill(days - 1)
         warehouse.pull(days)
-        yield {"name": "build", "days": days} | warehouse.build()
-        pages = dashboard.build(warehouse.path, warehouse.target, self.folder)
-        yield {"name": "pages"} | pages
+        yield {"name": "years", "days": days} | warehouse.build()
+        yield {"name": "pages"} | dashboard.build(warehouse)
         page, docs = self.folder / "dashboard.html", warehouse.target / "static_index.html"
         for _ in range(self.size.repeats):
             yield {"name": "opened"} | call("benchmarks.dashboard:open_pages", str(page), str(docs)).result
-        warehouse.path.unlink()
 
 
 PARTS: dict[str, Callable[[Bench], Iterator[Record]]] = {
@@ -245,7 +230,6 @@ PARTS: dict[str, Callable[[Bench], Iterator[Record]]] = {
     "whole_pull": Bench.whole_pull,
     "daily_build": Bench.daily_build,
     "growth": Bench.growth,
-    "dashboard": Bench.dashboard,
 }
 
 

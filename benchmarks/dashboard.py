@@ -8,22 +8,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from benchmarks.measure import run
+from benchmarks.daily_build import Warehouse
 
 
-def build(warehouse: Path, target: Path, folder: Path) -> dict[str, Any]:
+def build(warehouse: Warehouse) -> dict[str, Any]:
     """Build both pages of a built warehouse; return what each cost."""
-    environment = {
-        "CHATFUEL_DUCKDB_PATH": str(warehouse),
-        "DBT_PROFILES_DIR": str(Path.cwd()),
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(target),
-    }
-    page, docs = folder / "dashboard.html", target / "static_index.html"
-    dashboard, _ = run([sys.executable, "-m", "dashboard.build", "--output", str(page)], environment)
-    site, _ = run(
-        [str(Path(sys.executable).with_name("dbt")), "--quiet", "docs", "generate", "--static"], environment
-    )
+    page, docs = warehouse.path.with_name("dashboard.html"), warehouse.target / "static_index.html"
+    dashboard = warehouse.run([sys.executable, "-m", "dashboard.build", "--output", str(page)])
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    site = warehouse.run([dbt, "--quiet", "docs", "generate", "--static"])
     return {
         "dashboard_seconds": dashboard.seconds,
         "dashboard_bytes": page.stat().st_size,
