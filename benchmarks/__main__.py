@@ -206,7 +206,9 @@ class Bench:
         for day, pull_id in enumerate(pull_ids, start=1):
             folder = str(self.folder / "dlt")
             Path(folder).mkdir(exist_ok=True)
-            yield self.rival(f"dlt scd2, day {day}", "benchmarks.rivals:scd2", str(copy.path), folder, pull_id)
+            yield self.rival(
+                f"dlt scd2, day {day}", "benchmarks.rivals:scd2", str(copy.path), folder, pull_id
+            )
         shutil.rmtree(folder)
         for day, record in enumerate(rivals.snapshot(copy.path, pull_ids), start=1):
             yield {"name": f"dbt snapshot, day {day}"} | record
@@ -250,6 +252,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     python = (arguments.rivals or arguments.folder / "venv" / "bin" / "python").absolute()
     bench = Bench(SIZES[arguments.size], folder, python)
+    (folder / "machine.jsonl").write_text(json.dumps({"name": "machine", **report.machine()}) + "\n")
     code = 0
     for part in arguments.only or PARTS:
         kept = folder / f"{part}.jsonl"
@@ -264,7 +267,7 @@ def main() -> int:
             code = 1
     records = {
         part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()]
-        for part in PARTS
+        for part in ("machine", *PARTS)
         if (folder / f"{part}.jsonl").exists()
     }
     report.write(arguments.output, arguments.size, SIZES[arguments.size], records)

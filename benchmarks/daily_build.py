@@ -14,7 +14,6 @@ from benchmarks.data import connect
 from benchmarks.measure import ROOT, Measured, call, run
 
 
-
 # What DuckDB is given; it would take four fifths of the machine's.
 MEMORY = "6GB"
 
@@ -86,7 +85,9 @@ class Warehouse:
         return cost(measured) | {
             "models_seconds": seconds["model"] + seconds["snapshot"] + seconds["seed"],
             "tests_seconds": seconds["test"],
-            "slowest": {node["unique_id"].split(".")[2]: round(node["execution_time"], 1) for node in slowest},
+            "slowest": {
+                node["unique_id"].split(".")[2]: round(node["execution_time"], 1) for node in slowest
+            },
             "bytes": self.path.stat().st_size,
         }
 
@@ -94,7 +95,9 @@ class Warehouse:
 def profiles(folder: Path) -> Path:
     """Make our profiles.yml with a limit of memory, so that what does not fit goes to disk; return its folder."""
     content = yaml.safe_load((ROOT / "profiles.yml").read_text())
-    content["chatfuel"]["outputs"] = {"dev": content["chatfuel"]["outputs"]["dev"] | {"settings": {"memory_limit": MEMORY}}}
+    content["chatfuel"]["outputs"] = {
+        "dev": content["chatfuel"]["outputs"]["dev"] | {"settings": {"memory_limit": MEMORY}}
+    }
     (folder / "profiles.yml").write_text(yaml.safe_dump(content))
     return folder
 
@@ -132,7 +135,8 @@ def storage(path: str) -> dict[str, Any]:
         ).fetchall()
         for schema, name in names:
             columns = connection.execute(
-                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?", [schema, name]
+                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?",
+                [schema, name],
             ).fetchall()
             size = " + ".join(
                 f"coalesce(strlen({column}) + 2, 0)" if kind == "VARCHAR" else f"if({column} is null, 0, 8)"

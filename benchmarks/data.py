@@ -288,13 +288,17 @@ def fill(path: str, until: int) -> dict[str, int]:
             ).fetchall()
             names = {column for column, _ in columns}
             replaced = {column: f"later({column}, shift)" for column, kind in columns if kind == "TIMESTAMP"}
-            replaced |= {column: f"later({column}, shift)::date" for column, kind in columns if kind == "DATE"}
+            replaced |= {
+                column: f"later({column}, shift)::date" for column, kind in columns if kind == "DATE"
+            }
             replaced |= {
                 column: f"pull_id_of(later(strptime({column}, '%Y%m%dT%H%M%SZ'), shift))"
                 for column in names
                 if column.endswith("pull_id")
             }
-            replaced |= {column: f"md5({column} || ' on ' || day)" for column in names if column.endswith("_key")}
+            replaced |= {
+                column: f"md5({column} || ' on ' || day)" for column in names if column.endswith("_key")
+            }
             if "pull_number" in names:
                 replaced["pull_number"] = "pull_number + shift"
             if "broadcast_id" in names:

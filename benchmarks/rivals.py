@@ -16,7 +16,9 @@ version: 1.0.0
 profile: rival
 flags: {send_anonymous_usage_stats: false}
 """
-_PROFILE = "rival: {{target: dev, outputs: {{dev: {{type: duckdb, path: '{path}', schema: rival, threads: 2}}}}}}"
+_PROFILE = (
+    "rival: {{target: dev, outputs: {{dev: {{type: duckdb, path: '{path}', schema: rival, threads: 2}}}}}}"
+)
 _SNAPSHOT = """
 {{% snapshot values_snapshot %}}
 {{{{ config(
@@ -38,11 +40,21 @@ def snapshot(path: Path, pull_ids: list[str]) -> list[dict[str, Any]]:
     records = []
     for pull_id in pull_ids:
         (folder / "snapshots" / "values.sql").write_text(_SNAPSHOT.format(pull_id=pull_id))
-        command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "snapshot", "--project-dir", str(folder)]
+        command = [
+            str(Path(sys.executable).with_name("dbt")),
+            "--quiet",
+            "snapshot",
+            "--project-dir",
+            str(folder),
+        ]
         measured, _ = run([*command, "--profiles-dir", str(folder)], most_seconds=900)
         node = json.loads((folder / "target" / "run_results.json").read_text())["results"][0]
         records.append(
-            {"seconds": measured.seconds, "peak_bytes": measured.peak_bytes, "models_seconds": node["execution_time"]}
+            {
+                "seconds": measured.seconds,
+                "peak_bytes": measured.peak_bytes,
+                "models_seconds": node["execution_time"],
+            }
         )
     return records
 
@@ -66,7 +78,10 @@ def scd2(warehouse: str, folder: str, pull_id: str) -> dict[str, int]:
             ).fetch_record_batch(100_000)
 
     pipeline = dlt.pipeline(
-        "rival", pipelines_dir=folder, destination=dlt.destinations.duckdb(f"{folder}/dlt.duckdb"), dataset_name="d"
+        "rival",
+        pipelines_dir=folder,
+        destination=dlt.destinations.duckdb(f"{folder}/dlt.duckdb"),
+        dataset_name="d",
     )
     pipeline.run(values())
     with pipeline.sql_client() as client:

@@ -35,7 +35,9 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
     catalogue = f'{{"data": {{"bot": {{"variableSuggest": [{rows}]}}}}}}'.encode()
     folder.write("attributes.json.gz", "attributes", catalogue, silent)
     system = [name for name in user_columns() if name not in (*ALWAYS_SERVED, USER_ID)]
-    chunks = [attributes[start : start + most_fields - 1] for start in range(0, len(attributes), most_fields - 1)]
+    chunks = [
+        attributes[start : start + most_fields - 1] for start in range(0, len(attributes), most_fields - 1)
+    ]
     exports = [("users", "users", ", ".join(f"'{name}' as \"{name}\"" for name in system), tuple(system))]
     for number, chunk in enumerate(chunks, start=1):
         columns = ", ".join(f'"{name}"' for name in chunk)
@@ -61,7 +63,10 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
             ):
                 shutil.copyfileobj(source, sink, 1 << 20)
             part.unlink()
-    for name, answer in (("segments", '{"data": {"bot": {"segments": []}}}'), ("scheduled_entries", '{"result": []}')):
+    for name, answer in (
+        ("segments", '{"data": {"bot": {"segments": []}}}'),
+        ("scheduled_entries", '{"result": []}'),
+    ):
         folder.write(f"{name}.json.gz", name, answer.encode(), silent)
     folder.commit("api", __version__)
     return {"csv_bytes": size}
@@ -97,7 +102,11 @@ def floor(landing: str) -> dict[str, int]:
                 """
             ).fetchone()
             if path.name.startswith("user_attributes"):
-                cells += sum(count for name, count in zip(header, counts, strict=True) if name not in ("last seen", "page id", USER_ID))
+                cells += sum(
+                    count
+                    for name, count in zip(header, counts, strict=True)
+                    if name not in ("last seen", "page id", USER_ID)
+                )
     return {"values": cells}
 
 
@@ -120,10 +129,12 @@ def dlt(export: str, folder: str) -> dict[str, int]:
     files = filesystem(bucket_url=str(path.parent), file_glob=path.name)
     reader = files | read_csv_duckdb(chunk_size=5000, use_pyarrow=True, all_varchar=True)
     pipeline = library.pipeline(
-        "bench", pipelines_dir=folder, destination=library.destinations.duckdb(f"{folder}/dlt.duckdb"), dataset_name="d"
+        "bench",
+        pipelines_dir=folder,
+        destination=library.destinations.duckdb(f"{folder}/dlt.duckdb"),
+        dataset_name="d",
     )
     pipeline.run(reader.with_name("users"))
     with pipeline.sql_client() as client:
         rows = client.execute_sql("select count(columns(name -> not starts_with(name, '_dlt'))) from d.users")
     return {"values": sum(rows[0][3:]) if rows else 0}
-
