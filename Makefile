@@ -3,11 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_DUCKDB := data/demo/demo.duckdb
+SIZE ?= small
 
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean
+.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots bench lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -51,12 +52,15 @@ dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashb
 screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
 	@$(BIN)/python -m dashboard.screenshots
 
+bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes an hour
+	@$(BIN)/python -m benchmarks --size $(SIZE)
+
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 	$(COMPILE) --constraints requirements-dev.txt --output-file requirements.txt
 
 clean: ## Remove what these targets made; your pulls in data/ stay
-	rm -rf .venv dbt_packages package-lock.yml target logs data/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv dbt_packages package-lock.yml target logs data/demo data/bench .pytest_cache .ruff_cache .hypothesis
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -75,6 +79,13 @@ $(DEMO_DUCKDB):
 	@echo "Installing requirements-dev.txt into .venv (a minute or two, the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements-dev.txt uv
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.txt
+	@touch $@
+
+# pandas and dlt are measured, not used: apart from what the project needs
+data/bench/venv/.installed: benchmarks/requirements.txt .venv/.installed
+	@echo "Installing benchmarks/requirements.txt into data/bench/venv"
+	@"$(PYTHON)" -m venv data/bench/venv
+	@$(BIN)/uv pip sync --quiet --python data/bench/venv/bin/python benchmarks/requirements.txt
 	@touch $@
 
 dbt_packages/.installed: packages.yml .venv/.installed $(wildcard tests/offline_packages/* tests/offline_packages/*/macros/*)

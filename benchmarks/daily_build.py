@@ -13,7 +13,6 @@ import yaml
 from benchmarks.data import connect
 from benchmarks.measure import ROOT, Measured, call, run
 
-
 # What DuckDB is given; it would take four fifths of the machine's.
 MEMORY = "6GB"
 

@@ -6,7 +6,7 @@ nearly nobody. From one pull to the next a share of the values changes.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -155,7 +155,6 @@ def write_pull(
         ).fetchone()[0]
         everyone = before + users // 1000 if last else users
         sent = day // BROADCAST_EVERY
-        profiles = [column["name"] for column in schema["tables"]["users"]["columns"]]
         rows = {
             "attributes": "select attribute_name, 'custom' as attribute_type from attribute_names",
             "users": f"""
