@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import dashboard, pull, report, rivals
-from benchmarks.daily_build import Shape, Warehouse, cost
+from benchmarks.daily_build import Shape, Warehouse
 from benchmarks.measure import ROOT, StepError, call
 
 HERE = Path(__file__).parent
@@ -110,12 +110,12 @@ class Bench:
         bot = self.size.bot
         landing = self.folder / "landing"
         with pull.sandbox(bot.users, bot.attributes) as url:
-            yield {"name": "pull"} | cost(call("benchmarks.pull:whole", url, str(landing)))
+            yield {"name": "pull"} | call("benchmarks.pull:whole", url, str(landing)).record
         landing.with_suffix(".duckdb").unlink()
         for name in ("ours", "floor"):
             for _ in range(min(2, self.size.repeats)):
                 measured = call(f"benchmarks.wide_to_long:{name}", str(landing))
-                yield {"name": f"{name}, whole pull"} | cost(measured)
+                yield {"name": f"{name}, whole pull"} | measured.record
         shutil.rmtree(landing)
 
     def wide_to_long(self) -> Iterator[Record]:
@@ -128,7 +128,7 @@ class Bench:
         call("benchmarks.wide_to_long:land", str(export), str(landing), min(1500, bot.attributes))
         for _ in range(self.size.repeats):
             for name in ("floor", "ours"):
-                yield {"name": name} | cost(call(f"benchmarks.wide_to_long:{name}", str(landing)))
+                yield {"name": name} | call(f"benchmarks.wide_to_long:{name}", str(landing)).record
         shutil.rmtree(landing)
         for name in ("pandas", "dlt"):
             output = self.folder / name
@@ -150,7 +150,7 @@ class Bench:
             )
         except StepError as error:
             return {"name": name, "failed": str(error)[-300:]}
-        return {"name": name} | cost(measured)
+        return {"name": name} | measured.record
 
     def daily_build(self) -> Iterator[Record]:
         """Parts 3 and 4."""
@@ -160,7 +160,7 @@ class Bench:
         yield {"name": "day 1"} | warehouse.build()
         warehouse.pull(2)
         yield {"name": "day 2"} | warehouse.build()
-        yield {"name": "full join"} | cost(call("benchmarks.daily_build:full_join", str(warehouse.path)))
+        yield {"name": "full join"} | call("benchmarks.daily_build:full_join", str(warehouse.path)).record
         backlog = self.copy(warehouse, "backlog")
         for day in range(3, 3 + size.backlog):
             backlog.pull(day)

@@ -81,7 +81,7 @@ class Warehouse:
             kind = result["unique_id"].split(".")[0]
             seconds[kind] = seconds.get(kind, 0) + result["execution_time"]
         slowest = sorted(results, key=lambda result: -result["execution_time"])[:6]
-        return cost(measured) | {
+        return measured.record | {
             "models_seconds": seconds["model"] + seconds["snapshot"] + seconds["seed"],
             "tests_seconds": seconds["test"],
             "slowest": {
@@ -99,11 +99,6 @@ def profiles(folder: Path) -> Path:
     }
     (folder / "profiles.yml").write_text(yaml.safe_dump(content))
     return folder
-
-
-def cost(measured: Measured) -> dict[str, Any]:
-    """Return a measurement as a record."""
-    return {"seconds": measured.seconds, "peak_bytes": measured.peak_bytes, **measured.result}
 
 
 def full_join(path: str) -> dict[str, int]:

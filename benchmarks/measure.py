@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -28,13 +28,21 @@ class Measured:
 
     Attributes:
         seconds: From its start to its end, or of the function it called.
+        cpu_seconds: Of all its cores, from its start to its end; a busy machine hardly alters these.
         peak_bytes: The most memory it ever held; never less than ours when it began, so we stay small.
         result: What the function returned.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
     result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All of it in one."""
+        costs = asdict(self)
+        return costs | costs.pop("result")
 
 
 def run(
@@ -80,7 +88,7 @@ def run(
     if process.returncode:
         reason = f"killed after {seconds:.0f} s" if process.returncode == -9 else output[-2000:]
         raise StepError(f"{' '.join(command)[:200]}: {reason}")
-    return Measured(seconds, usage.ru_maxrss * 1024), output
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024), output
 
 
 def call(function: str, *arguments: Any, python: str | Path = sys.executable, **limits: Any) -> Measured:
@@ -95,7 +103,7 @@ def call(function: str, *arguments: Any, python: str | Path = sys.executable, **
     command = [str(python), "-m", "benchmarks.measure", function, json.dumps(arguments)]
     measured, output = run(command, **limits)
     answer = json.loads(output.splitlines()[-1])
-    return Measured(answer["seconds"], measured.peak_bytes, answer["result"])
+    return replace(measured, seconds=answer["seconds"], result=answer["result"])
 
 
 def main() -> None:

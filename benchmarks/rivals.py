@@ -49,13 +49,7 @@ def snapshot(path: Path, pull_ids: list[str]) -> list[dict[str, Any]]:
         ]
         measured, _ = run([*command, "--profiles-dir", str(folder)], most_seconds=900)
         node = json.loads((folder / "target" / "run_results.json").read_text())["results"][0]
-        records.append(
-            {
-                "seconds": measured.seconds,
-                "peak_bytes": measured.peak_bytes,
-                "models_seconds": node["execution_time"],
-            }
-        )
+        records.append(measured.record | {"models_seconds": node["execution_time"]})
     return records
 
 
