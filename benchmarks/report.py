@@ -106,7 +106,7 @@ def _head(size_name: str, size: Size, found: dict) -> str:
 One run of {again} on {on["date"]}: {on["cores"]} cores, {on["memory_bytes"] / GB:.0f} GB, {on["system"]}, DuckDB \
 {on["duckdb"]}, dbt {on["dbt"]}. Load when it began: {on["load"]:.1f}. Every thing is measured in a process of its own: time by a \
 monotonic clock, memory as the most that the process ever held. Compare numbers of one run only; another machine, or a busier one, \
-has others. This file is made by `benchmarks/report.py`.
+has others; seconds of CPU, start-up included, alter least. This file is made by `benchmarks/report.py`.
 
 The bot: {bot.users:,} users, {bot.attributes:,} attributes, {bot.users * bot.values:,} values a pull (beside 11 fields of each \
 user's profile), {bot.changed:.0%} of them changed from day to day, 5 % of the users seen a day, a broadcast to {bot.recipients:,} \
@@ -130,12 +130,13 @@ def _wide_to_long(size: Size, found: dict) -> str:
         if not measured:
             continue
         if "failed" in measured[0]:
-            lines.append((text, "did not finish", "", ""))
+            lines.append((text, "did not finish", "", "", ""))
             failed += f"{text} did not finish: `{' '.join(measured[0]['failed'].split())[-160:]}`\n"
             continue
         kept = _middle(measured, "values") / export["values"]
         peak = f"{_middle(measured, 'peak_bytes') / MB:,.0f} MB"
-        lines.append((text, f"{_middle(measured, 'seconds'):.1f} s", peak, f"{kept:.1%}"))
+        cpu = f"{_middle(measured, 'cpu_seconds'):.1f} s"
+        lines.append((text, f"{_middle(measured, 'seconds'):.1f} s", cpu, peak, f"{kept:.1%}"))
     large = whole.get("ours, whole pull", [])
     large_text = ""
     if large:
@@ -197,7 +198,7 @@ def _wide_to_long(size: Size, found: dict) -> str:
 the gzipped files of the landing zone; pandas and dlt were given the CSV unpacked. Ours checks every row and every user besides. dlt \
 only loads the wide table: long rows would be another step. Median of {len(ours)}; pandas and dlt once.
 
-{_table(("", "time", "peak memory", "values kept"), lines)}
+{_table(("", "time", "CPU", "peak memory", "values kept"), lines)}
 {large_text}{failed}
 {ratios}
 Downloads stream to disk. Chunks are converted when all have landed, not while others still come: a conversion that must know which
@@ -241,6 +242,7 @@ def _daily_build(size: Size, found: dict) -> str:
             (
                 texts.get(name, name),
                 f"{day['seconds']:.0f} s",
+                f"{day['cpu_seconds']:.0f} s",
                 f"{day['models_seconds']:.0f} s",
                 f"{day['tests_seconds']:.0f} s",
                 f"{day['peak_bytes'] / GB:.1f} GB",
@@ -248,8 +250,9 @@ def _daily_build(size: Size, found: dict) -> str:
             )
         )
     last = f"day {size.days[-1]}"
-    later = (
-        days[last][0]["seconds"] / days["day 2"][0]["seconds"] if last in days and "day 2" in days else None
+    later, later_cpu = (
+        days[last][0][field] / days["day 2"][0][field] if last in days else None
+        for field in ("seconds", "cpu_seconds")
     )
     join = days["full join"][0]["seconds"] if "full join" in days else None
     models = days["day 2"][0]["models_seconds"] / join if join else None
@@ -264,6 +267,7 @@ def _daily_build(size: Size, found: dict) -> str:
                 "`dim_chatfuel__users` counts the events of each user over the whole log,"
                 " and `fct_chatfuel__broadcasts` those of each broadcast; the history itself does not grow with the days.",
             ),
+            ("the same in CPU", later_cpu, 1.3, "{:.2f}", ""),
             (
                 "models of day 2 to a bare full join",
                 models,
@@ -289,7 +293,7 @@ and is somewhat faster). Seconds of models and tests are summed over nodes; two 
 day are really built. The history of the days between was made by SQL: each left what the last built day left, with its dates, and with \
 other users; raw rows of those days have expired. The bare full join of two pulls took {join or 0:.1f} s.
 
-{_table(("", "all", "models", "tests", "peak memory", "slowest node"), lines)}
+{_table(("", "all", "CPU", "models", "tests", "peak memory", "slowest node"), lines)}
 {ratios}{_rivals(size, found)}"""
 
 
@@ -299,22 +303,22 @@ def _rivals(size: Size, found: dict) -> str:
         return ""
     bot = size.rival_bot
 
-    def line(text: str, row: Record) -> tuple[str, str, str]:
+    def line(text: str, row: Record) -> tuple[str, str, str, str]:
         if "failed" in row:
-            return text, "did not finish", ""
-        return text, f"{row['seconds']:.0f} s", f"{row['peak_bytes'] / GB:.1f} GB"
+            return text, "did not finish", "", ""
+        cpu, peak = f"{row['cpu_seconds']:.0f} s", f"{row['peak_bytes'] / GB:.1f} GB"
+        return text, f"{row['seconds']:.0f} s", cpu, peak
 
     base = rows["base"][0]
-    attributes = base["versions_seconds"] if "versions_seconds" in base else base["models_seconds"]
     return f"""
 Rivals, on day 2 of {bot.users:,} users and {
         bot.users * bot.values:,} values. They keep versions of the values, and nothing else: no \
 events, no reasons, no difference between a value that was cleared and a user who is away. All of our models, to compare: \
-{attributes:.0f} s of them in a build of {base["seconds"]:.0f} s.
+{base["models_seconds"]:.0f} s of them in a build of {base["seconds"]:.0f} s.
 
 {
         _table(
-            ("", "time", "peak memory"),
+            ("", "time", "CPU", "peak memory"),
             [
                 line("our whole daily build, all models and tests", base),
                 line("a native dbt snapshot of the values (`dbt snapshot`)", rows["dbt snapshot, day 2"][0]),
@@ -366,6 +370,7 @@ def _growth(folder: Path, size: Size, found: dict) -> str:
     for name, row, before in pairs:
         ratios = {
             "whole build": row["seconds"] / before["seconds"],
+            "CPU": row["cpu_seconds"] / before["cpu_seconds"],
             "models": row["models_seconds"] / before["models_seconds"],
             "memory": row["peak_bytes"] / before["peak_bytes"],
             "file": row["bytes"] / before["bytes"],
@@ -382,7 +387,7 @@ From {bot.users:,} users, {bot.attributes:,} attributes and {bot.users * bot.val
 {base["models_seconds"]:.0f} s of models, {base["peak_bytes"] / GB:.1f} GB of memory, a file of {base["bytes"] / MB:,.0f} MB with two raw pulls. \
 Twice the attributes are twice the values.
 
-{_table(("", "whole build", "models", "memory", "file"), lines)}
+{_table(("", "whole build", "CPU", "models", "memory", "file"), lines)}
 ![How each kind of growth moves time, memory and storage](growth.svg)
 {_storage(size, days)}"""
 
