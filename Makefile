@@ -5,12 +5,13 @@ BIN := .venv/bin
 DEMO_DUCKDB := data/demo/demo.duckdb
 # The warehouse of the nightly targets: dev, prod or emulator
 TARGET ?= dev
+SIZE ?= small
 
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow looker pull freshness build site report artifacts
+	test-airflow looker bench pull freshness build site report artifacts
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -87,13 +88,16 @@ looker: setup ## Generate the views and explores of looker/ from the models
 screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
 	@$(BIN)/python -m dashboard.screenshots
 
+bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes an hour
+	@$(BIN)/python -m benchmarks --size $(SIZE)
+
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) deploy/airflow/requirements.in --output-file deploy/airflow/requirements.txt
 
 clean: ## Remove what these targets made; your pulls in data/ stay
-	rm -rf .venv .venv-airflow dbt_packages package-lock.yml target logs data/demo .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow dbt_packages package-lock.yml target logs data/demo data/bench .pytest_cache .ruff_cache .hypothesis
 
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -117,6 +121,13 @@ $(DEMO_DUCKDB):
 .venv-airflow/.installed: deploy/airflow/requirements.txt .venv/.installed
 	@"$(PYTHON)" -m venv .venv-airflow
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-airflow/bin/python deploy/airflow/requirements.txt
+	@touch $@
+
+# pandas and dlt are measured, not used: apart from what the project needs
+data/bench/venv/.installed: benchmarks/requirements.txt .venv/.installed
+	@echo "Installing benchmarks/requirements.txt into data/bench/venv"
+	@"$(PYTHON)" -m venv data/bench/venv
+	@$(BIN)/uv pip sync --quiet --python data/bench/venv/bin/python benchmarks/requirements.txt
 	@touch $@
 
 dbt_packages/.installed: packages.yml .venv/.installed $(wildcard tests/offline_packages/* tests/offline_packages/*/macros/*)

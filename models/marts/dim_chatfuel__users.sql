@@ -23,6 +23,12 @@ events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
 ),
 
+-- Apart: DuckDB would keep all events in memory for a CTE that is read twice.
+receipts as (
+    select * from {{ ref('fct_chatfuel__user_events') }}
+    where event_type = 'broadcast_received'
+),
+
 users as (
     select
         bot_id,
@@ -92,8 +98,7 @@ last_broadcasts as (
         bot_id,
         chatfuel_user_id,
         broadcast_id,
-    from events
-    where event_type = 'broadcast_received'
+    from receipts
     qualify
         row_number() over (
             partition by bot_id, chatfuel_user_id

@@ -6,6 +6,12 @@ versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
 ),
 
+-- Apart: DuckDB would keep all versions in memory for a CTE that is read twice.
+status_versions as (
+    select * from {{ ref('int_chatfuel__attribute_versions') }}
+    where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
+),
+
 rules as (
     select * from {{ ref('kpi_rules') }}
 ),
@@ -24,8 +30,7 @@ matched as (
     select
         *,
         case attribute_value when 'reachable' then 'new_subscribers' else 'blocked' end as kpi,
-    from versions
-    where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
+    from status_versions
 ),
 
 -- One value may meet several rules of one KPI.

@@ -1,0 +1,1 @@
+"""What the project costs in time, memory and storage: ``make bench``."""

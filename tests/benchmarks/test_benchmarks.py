@@ -1,0 +1,106 @@
+"""The benchmarks at their smallest: that every part yields its numbers, not what they are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import data, wide_to_long
+from benchmarks.__main__ import PARTS
+from benchmarks.measure import ROOT, StepError, run
+
+COST = {"seconds", "peak_bytes"}
+BUILD = COST | {"models_seconds", "tests_seconds", "slowest", "bytes"}
+NUMBERS = {
+    "wide_to_long": {
+        "export": {"bytes"},
+        "floor": COST | {"values"},
+        "ours": COST | {"values"},
+        "pandas": COST,
+    },
+    "whole_pull": {"pull": COST | {"exports", "fetch", "convert", "load"}, "ours, whole pull": COST},
+    "daily_build": {
+        **dict.fromkeys(("day 1", "day 2", "backlog", "day 4", "day 8"), BUILD),
+        "full join": COST | {"changed"},
+        "storage": {"raw.user_attributes", "int_chatfuel__attribute_versions"},
+    },
+    "growth": {
+        **dict.fromkeys(("base", "users x 2", "attributes x 2", "changes x 10", "years"), BUILD),
+        **dict.fromkeys(("dbt snapshot, day 1", "dbt snapshot, day 2"), COST),
+        "pages": {"dashboard_bytes", "docs_bytes"},
+        "opened": set(),
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_yields_its_numbers_and_its_section(part, tmp_path):
+    # this environment has pandas and no dlt: what a rival cannot do is told, and the run goes on
+    options = [
+        "--size",
+        "tiny",
+        "--only",
+        part,
+        "--folder",
+        tmp_path,
+        "--output",
+        tmp_path,
+        "--rivals",
+        sys.executable,
+    ]
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *map(str, options)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    rows = [json.loads(line) for line in (tmp_path / "tiny" / f"{part}.jsonl").read_text().splitlines()]
+    found = {row["name"]: set(row) for row in rows}
+    for name, fields in NUMBERS[part].items():
+        assert fields <= found.get(name, set()), name
+    assert "\n## " in (tmp_path / "RESULTS.md").read_text()
+
+
+def test_every_way_finds_the_values_of_the_export(tmp_path):
+    export, landing = str(tmp_path / "users.csv"), str(tmp_path / "landing")
+    made = data.write_export(export, 200, 90, 24)
+    wide_to_long.land(export, landing, 50)
+    assert (
+        made["values"]
+        == wide_to_long.ours(landing)["values"]
+        == wide_to_long.floor(landing)["values"]
+        == 4800
+    )
+
+
+def test_a_pull_changes_its_share_of_the_values_and_no_more(tmp_path):
+    path = str(tmp_path / "warehouse.duckdb")
+    for day in (1, 2):
+        data.write_pull(path, day, 2000, 90, 24, 10, 0.05)
+    with data.connect(path) as connection:
+        (changed,) = connection.execute(
+            """
+            select count(*) from chatfuel_raw.user_attributes as old
+            inner join chatfuel_raw.user_attributes as new using (chatfuel_user_id, attribute_name)
+            where old.pull_id < new.pull_id and old.attribute_value <> new.attribute_value
+            """
+        ).fetchone()
+    # some of those chosen get the value that they had
+    assert 0.03 * 48_000 < changed < 0.055 * 48_000
+
+
+def test_what_takes_more_memory_than_allowed_fails_alone():
+    with pytest.raises(StepError):
+        run([sys.executable, "-c", "x = bytearray(1 << 31)"], most_bytes=1 << 30)
+
+
+def test_memory_is_that_of_the_process_and_not_of_the_largest_before():
+    large = run([sys.executable, "-c", "x = bytearray(300_000_000)"])[0]
+    small = run([sys.executable, "-c", "pass"])[0]
+    assert large.peak_bytes > 300_000_000 > small.peak_bytes
