@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from loader import __version__
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
-from loader.convert import convert, open_csv, read_header, user_columns
+from loader.convert import Conversion, open_csv, read_header, user_columns
 from loader.errors import ContractError, RefusedError
-from loader.landing import Pull, PullFolder, Report
+from loader.landing import Landed, Pull, PullFolder, Report
 from loader.warehouse import Converted, Warehouse
 
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
@@ -51,7 +51,13 @@ def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
     return Plan(fields, _chunks(fields), _to_ask(entries.content, stats.content, pull.pulled_at, recorded))
 
 
-def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], report: Report) -> None:
+def fetch(
+    client: Chatfuel,
+    folder: PullFolder,
+    recorded: Collection[str],
+    report: Report,
+    landed: Landed | None = None,
+) -> None:
     """Land everything that Chatfuel has.
 
     Args:
@@ -59,10 +65,11 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str], repor
         folder: Where the responses go; emptied first.
         recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
         report: Is told which file is under way.
+        landed: Is told of every file when it has landed.
     """
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
-    folder.begin()
+    folder.begin(landed)
     folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
 
     def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
@@ -175,13 +182,18 @@ def qualifying(
 
 
 def load(
-    warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, report: Report, *, force: bool = False
+    warehouse: Warehouse,
+    conversion: Conversion,
+    min_users_ratio: float,
+    report: Report,
+    *,
+    force: bool = False,
 ) -> Converted:
-    """Convert a complete pull and load it.
+    """Convert a complete pull, or what is left of its conversion, and load it.
 
     Args:
         warehouse: Where it goes.
-        folder: The pull.
+        conversion: The conversion of the pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
         report: Is told what is under way.
         force: Believe what the gates do not: too few users, or exports that disagree about them.
@@ -190,16 +202,16 @@ def load(
         ContractError: A file is not what Chatfuel always sent.
         RefusedError: A gate refused the pull. It stays in the landing zone.
     """
-    with folder.workspace() as workdir:
-        try:
-            converted = convert(folder, workdir, report, force=force)
-            if not force:
-                _check_user_count(warehouse, folder, converted, min_users_ratio)
-            report("loading", 0)
-            warehouse.load(folder.pull, converted)
-        except (ContractError, RefusedError) as error:
-            folder.refuse(error.message)
-            raise
+    folder = conversion.folder
+    try:
+        converted = conversion.finish(report, force=force)
+        if not force:
+            _check_user_count(warehouse, folder, converted, min_users_ratio)
+        report("loading", 0)
+        warehouse.load(folder.pull, converted)
+    except (ContractError, RefusedError) as error:
+        folder.refuse(error.message)
+        raise
     if folder.is_refused:
         folder.accept()
     return converted

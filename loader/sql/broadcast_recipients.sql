@@ -1,4 +1,4 @@
 select distinct
     getvariable('broadcast_id') as broadcast_id,
-    chatfuel_user_id
-from csv(getvariable('file'), getvariable('columns'), '')
+    {columns}
+from read_parquet(getvariable('read_file'))

@@ -1,4 +1,4 @@
 select
     line as row_number,
-    * exclude (line)
-from csv(getvariable('file'), getvariable('columns'), '')
+    {columns}
+from read_parquet(getvariable('read_file'))

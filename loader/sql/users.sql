@@ -1,3 +1,3 @@
-select cells.*
-from csv(getvariable('file'), getvariable('columns'), '') as cells
-inner join user_lines on user_lines.line = cells.line and user_lines.file = getvariable('file')
+select {columns}
+from read_parquet(getvariable('read_file')) as users
+inner join user_lines on user_lines.line = users.line and user_lines.file = getvariable('file')

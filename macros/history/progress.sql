@@ -78,6 +78,20 @@
     ) }}
 {% endmacro %}
 
+{# Whether there is more to work through than one pull of each bot that the table knows, as on any day after a first. #}
+{% macro has_backlog(processed) %}
+    {% if not processed %}
+        {{ return(true) }}
+    {% endif %}
+    {{ return(
+        run_query(
+            "select count(*) as bots from (select bot_id from " ~ ref('int_chatfuel__pulls') ~ " as pulls where "
+            ~ chatfuel.is_unprocessed(processed, 'pulls')
+            ~ " group by bot_id having count(*) > 1 or min(pull_number) = 1) as backlogs"
+        ).rows[0]['bots'] > 0
+    ) }}
+{% endmacro %}
+
 {# The first moment that chatfuel_rebuild_from derives again. #}
 {% macro rebuild_start() -%}
     timestamp '{{ var("chatfuel_rebuild_from") }} 00:00:00'
@@ -98,13 +112,21 @@
 #}
 {% macro pulls_to_compare(processed, first_date) -%}
 pulls_with_rows as (
-    select distinct
-        bot_id,
-        pull_id,
-    from {{ ref('stg_chatfuel__users') }}
-    {%- if first_date is not none %}
-    where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    select
+        pulls.bot_id,
+        pulls.pull_id,
+    from {{ ref('int_chatfuel__pulls') }} as pulls
+    where
+        exists (
+            select 1
+            from {{ ref('stg_chatfuel__users') }} as users
+            where
+                users.bot_id = pulls.bot_id
+                and users.pull_id = pulls.pull_id
+                {%- if first_date is not none %}
+                and users.pull_date >= date '{{ first_date }}'
+                {%- endif %}
+        )
 ),
 
 pulls as (

@@ -19,14 +19,8 @@ user_visits as (
     where superseded_at is null
 ),
 
-events as (
+events as {{ inlined() }} (
     select * from {{ ref('fct_chatfuel__user_events') }}
-),
-
--- Apart: DuckDB would keep all events in memory for a CTE that is read twice.
-receipts as (
-    select * from {{ ref('fct_chatfuel__user_events') }}
-    where event_type = 'broadcast_received'
 ),
 
 users as (
@@ -98,7 +92,8 @@ last_broadcasts as (
         bot_id,
         chatfuel_user_id,
         broadcast_id,
-    from receipts
+    from events
+    where event_type = 'broadcast_received'
     qualify
         row_number() over (
             partition by bot_id, chatfuel_user_id

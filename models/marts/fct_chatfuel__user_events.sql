@@ -21,7 +21,7 @@ pulls as (
     from {{ ref('int_chatfuel__pulls') }} as pulls
 ),
 
-versions as (
+versions as {{ inlined() }} (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
     {%- if first_date is not none %}
         where settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00'

@@ -1,4 +1,7 @@
--- A user has at most one value of an attribute at a time.
+-- A user has at most one value of an attribute at a time. Once a week, for all; assert_versions_do_not_overlap looks at
+-- what the last pulls brought, every day.
+{{ config(tags=['weekly']) }}
+
 with
 
 open_versions as (

@@ -1,4 +1,7 @@
--- The versions that hold are the values of the last pull, status included, neither more nor less.
+-- The versions that hold are the values of the last pull, status included, neither more nor less. Once a week: every day
+-- the law compares the last pull with the history (assert_events_fold_to_last_pull), and the snapshot the status.
+{{ config(tags=['weekly']) }}
+
 with
 
 last_pulls as (

@@ -2,7 +2,7 @@
 -- pulls, and all that were open or hidden then.
 with
 
-versions as (
+versions as {{ inlined() }} (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
     where settled_at is null or settled_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
 ),

@@ -14,12 +14,14 @@
 }}
 {%- set processed = processed_through(['valid_from', 'valid_to', 'hidden_until'], 'settled_at') %}
 {%- set first_date = first_unprocessed_date(processed) %}
+{#- A daily run: every bot has one new pull at most, which follows what the table holds. -#}
+{%- set is_daily = not has_backlog(processed) %}
 
 with
 
 {{ pulls_to_compare(processed, first_date) }},
 
-observed_values as (
+observed_values as {{ inlined() }} (
     select * from {{ ref('int_chatfuel__observed_values') }}
     {%- if first_date is not none %}
         where pull_date >= date '{{ first_date }}'
@@ -42,15 +44,215 @@ pull_counts as (
     from pulls
     group by bot_id
 ),
+{%- if is_incremental() %}
 
 -- What later pulls can still alter: versions that hold, and the last known values that are hidden.
-live_versions as (
-    {% if is_incremental() %}
+live_versions as {{ inlined() }} (
+    select * from {{ this }}
+    where settled_at is null
+),
+{%- endif %}
+
+observed_rows as {{ inlined() }} (
+    select
+        observed_values.bot_id,
+        observed_values.chatfuel_user_id,
+        observed_values.attribute_name,
+        observed_values.attribute_value,
+        pulls.pull_number,
+    from observed_values
+    inner join pulls
+        on
+            observed_values.bot_id = pulls.bot_id
+            and observed_values.pull_id = pulls.pull_id
+    where pulls.is_unprocessed
+),
+{%- if is_daily %}
+
+held_versions as (
+    select live_versions.*
+    from live_versions
+    inner join pull_counts
+        on live_versions.bot_id = pull_counts.bot_id
+    where
+        live_versions.valid_to is null
+        and pull_counts.processed_pull_number < pull_counts.last_pull_number
+),
+
+-- Nearly all values are what they were. One join leaves those that are not, and all that follows is about these alone.
+differences as (
+    select
+        coalesce(held_versions.bot_id, observed_rows.bot_id) as bot_id,
+        coalesce(held_versions.chatfuel_user_id, observed_rows.chatfuel_user_id) as chatfuel_user_id,
+        coalesce(held_versions.attribute_name, observed_rows.attribute_name) as attribute_name,
+        held_versions.attribute_value as held_value,
+        held_versions.start_reason,
+        held_versions.previous_value,
+        held_versions.observed_after,
+        held_versions.started_pull_id,
+        observed_rows.attribute_value as observed_value,
+        observed_rows.pull_number,
+    from held_versions
+    full join observed_rows
+        on
+            held_versions.bot_id = observed_rows.bot_id
+            and held_versions.chatfuel_user_id = observed_rows.chatfuel_user_id
+            and held_versions.attribute_name = observed_rows.attribute_name
+    where held_versions.attribute_value is distinct from observed_rows.attribute_value
+),
+
+observed_rows_to_compare as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        observed_value as attribute_value,
+        pull_number,
+    from differences
+    where observed_value is not null
+),
+
+versions_to_compare as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        held_value as attribute_value,
+        start_reason,
+        previous_value,
+        observed_after,
+        started_pull_id,
+        cast(null as {{ dbt.type_string() }}) as ended_pull_id,
+    from differences
+    where held_value is not null
+    union all
+    -- what is hidden may be found empty by a pull that has no row of it
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        attribute_value,
+        start_reason,
+        previous_value,
+        observed_after,
+        started_pull_id,
+        ended_pull_id,
+    from live_versions
+    where valid_to is not null
+),
+{%- else %}
+
+rows_before_a_pull as (
+    select
+        observed_rows.bot_id,
+        observed_rows.chatfuel_user_id,
+        observed_rows.attribute_name,
+        observed_rows.attribute_value,
+        observed_rows.pull_number + 1 as next_pull_number,
+    from observed_rows
+    inner join pull_counts
+        on observed_rows.bot_id = pull_counts.bot_id
+    where observed_rows.pull_number < pull_counts.last_pull_number
+    {%- if is_incremental() %}
+        union all
         select
-            versions.*,
+            live_versions.bot_id,
+            live_versions.chatfuel_user_id,
+            live_versions.attribute_name,
+            live_versions.attribute_value,
+            pull_counts.processed_pull_number + 1 as next_pull_number,
+        from live_versions
+        inner join pull_counts
+            on live_versions.bot_id = pull_counts.bot_id
+        where
+            live_versions.valid_to is null
+            and pull_counts.processed_pull_number < pull_counts.last_pull_number
+    {%- endif %}
+),
+
+rows_after_a_pull as (
+    select * from observed_rows
+    where pull_number > 1
+),
+
+-- The same for many pulls: the keys whose rows differ between any pull and the one before.
+changed_keys as (
+    select distinct
+        coalesce(earlier.bot_id, later.bot_id) as bot_id,
+        coalesce(earlier.chatfuel_user_id, later.chatfuel_user_id) as chatfuel_user_id,
+        coalesce(earlier.attribute_name, later.attribute_name) as attribute_name,
+    from rows_before_a_pull as earlier
+    full join rows_after_a_pull as later
+        on
+            earlier.bot_id = later.bot_id
+            and earlier.chatfuel_user_id = later.chatfuel_user_id
+            and earlier.attribute_name = later.attribute_name
+            and earlier.next_pull_number = later.pull_number
+    where earlier.attribute_value is distinct from later.attribute_value
+    {%- if is_incremental() %}
+        -- what is hidden may be found empty by a pull that has no row of it
+        union distinct
+        select
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+        from live_versions
+        where valid_to is not null
+    {%- endif %}
+),
+
+observed_rows_to_compare as (
+    select observed_rows.*
+    from observed_rows
+    inner join changed_keys
+        on
+            observed_rows.bot_id = changed_keys.bot_id
+            and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
+            and observed_rows.attribute_name = changed_keys.attribute_name
+),
+{%- if is_incremental() %}
+
+versions_to_compare as (
+    select live_versions.*
+    from live_versions
+    inner join changed_keys
+        on
+            live_versions.bot_id = changed_keys.bot_id
+            and live_versions.chatfuel_user_id = changed_keys.chatfuel_user_id
+            and live_versions.attribute_name = changed_keys.attribute_name
+),
+{%- endif %}
+{%- endif %}
+
+rows_to_compare as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        attribute_value,
+        pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
+        cast(null as {{ dbt.type_bigint() }}) as ended_pull_number,
+        cast(null as {{ dbt.type_string() }}) as start_reason,
+        cast(null as {{ dbt.type_string() }}) as previous_value,
+        cast(null as {{ dbt.type_timestamp() }}) as observed_after,
+    from observed_rows_to_compare
+    {%- if is_incremental() %}
+        union all
+        select
+            versions.bot_id,
+            versions.chatfuel_user_id,
+            versions.attribute_name,
+            versions.attribute_value,
+            coalesce(ended.pull_number - 1, pull_counts.processed_pull_number) as pull_number,
             started.pull_number as started_pull_number,
             ended.pull_number as ended_pull_number,
-        from {{ this }} as versions
+            versions.start_reason,
+            versions.previous_value,
+            versions.observed_after,
+        from versions_to_compare as versions
+        inner join pull_counts
+            on versions.bot_id = pull_counts.bot_id
         inner join pulls as started
             on
                 versions.bot_id = started.bot_id
@@ -59,123 +261,27 @@ live_versions as (
             on
                 versions.bot_id = ended.bot_id
                 and versions.ended_pull_id = ended.pull_id
-        where versions.settled_at is null
-    {% else %}
-        select
-            bot_id,
-            chatfuel_user_id,
-            attribute_name,
-            attribute_value,
-            cast(null as {{ dbt.type_string() }}) as start_reason,
-            cast(null as {{ dbt.type_string() }}) as previous_value,
-            pulled_at as observed_after,
-            cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
-            cast(null as {{ dbt.type_bigint() }}) as ended_pull_number,
-        from observed_values
-        where false
-    {% endif %}
+    {%- endif %}
 ),
 
-rows_to_compare as (
+compared_rows as (
     select
-        live_versions.bot_id,
-        live_versions.chatfuel_user_id,
-        live_versions.attribute_name,
-        live_versions.attribute_value,
-        coalesce(live_versions.ended_pull_number - 1, pull_counts.processed_pull_number) as pull_number,
-        live_versions.started_pull_number,
-        live_versions.ended_pull_number,
-        live_versions.start_reason,
-        live_versions.previous_value,
-        live_versions.observed_after,
-    from live_versions
-    inner join pull_counts
-        on live_versions.bot_id = pull_counts.bot_id
-    union all
-    select
-        observed_values.bot_id,
-        observed_values.chatfuel_user_id,
-        observed_values.attribute_name,
-        observed_values.attribute_value,
-        pulls.pull_number,
-        cast(null as {{ dbt.type_bigint() }}) as started_pull_number,
-        cast(null as {{ dbt.type_bigint() }}) as ended_pull_number,
-        cast(null as {{ dbt.type_string() }}) as start_reason,
-        cast(null as {{ dbt.type_string() }}) as previous_value,
-        cast(null as {{ dbt.type_timestamp() }}) as observed_after,
-    from observed_values
-    inner join pulls
-        on
-            observed_values.bot_id = pulls.bot_id
-            and observed_values.pull_id = pulls.pull_id
-    where pulls.is_unprocessed
-),
-
--- Most keys hold one value in every pull looked at: these need no window.
-keys as (
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        min(attribute_value) as lowest_value,
-        max(attribute_value) as highest_value,
-        min(pull_number) as first_pull_number,
-        max(pull_number) as last_pull_number,
-        max(started_pull_number) as started_pull_number,
-        max(ended_pull_number) as ended_pull_number,
-        max(start_reason) as start_reason,
-        max(previous_value) as previous_value,
-        max(observed_after) as observed_after,
-        count(*) as row_count,
-    from rows_to_compare
-    group by bot_id, chatfuel_user_id, attribute_name
-),
-
-unbroken_runs as (
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        highest_value as attribute_value,
-        first_pull_number,
-        last_pull_number,
-        started_pull_number,
-        ended_pull_number,
-        start_reason,
-        previous_value,
-        observed_after,
-    from keys
-    where
-        lowest_value = highest_value
-        and row_count = last_pull_number - first_pull_number + 1
-),
-
-broken_rows as (
-    select
-        rows_to_compare.*,
+        *,
         case
             when
-                rows_to_compare.attribute_value = lag(rows_to_compare.attribute_value) over key_rows
-                and rows_to_compare.pull_number - lag(rows_to_compare.pull_number) over key_rows = 1
+                attribute_value = lag(attribute_value) over key_rows
+                and pull_number - lag(pull_number) over key_rows = 1
                 then 0
             else 1
         end as starts_run,
     from rows_to_compare
-    inner join keys
-        on
-            rows_to_compare.bot_id = keys.bot_id
-            and rows_to_compare.chatfuel_user_id = keys.chatfuel_user_id
-            and rows_to_compare.attribute_name = keys.attribute_name
-    where
-        keys.lowest_value <> keys.highest_value
-        or keys.row_count <> keys.last_pull_number - keys.first_pull_number + 1
     window key_rows as (
-        partition by rows_to_compare.bot_id, rows_to_compare.chatfuel_user_id, rows_to_compare.attribute_name
-        order by rows_to_compare.pull_number
+        partition by bot_id, chatfuel_user_id, attribute_name
+        order by pull_number
     )
 ),
 
-broken_numbered as (
+numbered_rows as (
     select
         *,
         sum(starts_run) over (
@@ -183,10 +289,10 @@ broken_numbered as (
             order by pull_number
             rows between unbounded preceding and current row
         ) as run_number,
-    from broken_rows
+    from compared_rows
 ),
 
-broken_runs as (
+merged_rows as (
     select
         bot_id,
         chatfuel_user_id,
@@ -199,32 +305,18 @@ broken_runs as (
         max(start_reason) as start_reason,
         max(previous_value) as previous_value,
         max(observed_after) as observed_after,
-    from broken_numbered
+    from numbered_rows
     group by bot_id, chatfuel_user_id, attribute_name, run_number
 ),
 
--- A value that still holds and held before stands in the table already.
 runs as (
-    select
-        unbroken_runs.*,
-        cast(null as {{ dbt.type_string() }}) as earlier_value,
-        cast(null as {{ dbt.type_bigint() }}) as earlier_pull_number,
-        cast(null as {{ dbt.type_string() }}) as later_value,
-        cast(null as {{ dbt.type_bigint() }}) as later_pull_number,
-    from unbroken_runs
-    inner join pull_counts
-        on unbroken_runs.bot_id = pull_counts.bot_id
-    where
-        unbroken_runs.started_pull_number is null
-        or unbroken_runs.last_pull_number < pull_counts.last_pull_number
-    union all
     select
         *,
         lag(attribute_value) over key_runs as earlier_value,
         lag(last_pull_number) over key_runs as earlier_pull_number,
         lead(attribute_value) over key_runs as later_value,
         lead(first_pull_number) over key_runs as later_pull_number,
-    from broken_runs
+    from merged_rows
     window key_runs as (
         partition by bot_id, chatfuel_user_id, attribute_name
         order by first_pull_number
@@ -398,9 +490,8 @@ versions as (
     from started_runs
 ),
 
-final as (
+altered_versions as (
     select
-        {{ hash_key(['bot_id', 'chatfuel_user_id', 'attribute_name', 'started_pull_id']) }} as version_key,
         bot_id,
         chatfuel_user_id,
         attribute_name,
@@ -419,6 +510,70 @@ final as (
     from versions
     -- what was hidden and stays hidden stands in the table already
     where ended_pull_number is null or hidden_until is not null
+),
+{%- if not is_daily %}
+
+-- What the first pull of a bot showed, and every pull since.
+unaltered_versions as (
+    select
+        observed_rows.bot_id,
+        observed_rows.chatfuel_user_id,
+        observed_rows.attribute_name,
+        observed_rows.attribute_value,
+        cast(null as {{ dbt.type_string() }}) as previous_value,
+        cast(null as {{ dbt.type_timestamp() }}) as observed_after,
+        pulls.pulled_at as valid_from,
+        cast(null as {{ dbt.type_timestamp() }}) as valid_to,
+        'baseline' as start_reason,
+        cast(null as {{ dbt.type_string() }}) as end_reason,
+        pulls.pull_id as started_pull_id,
+        cast(null as {{ dbt.type_string() }}) as ended_pull_id,
+        cast(null as {{ dbt.type_timestamp() }}) as hidden_until,
+        cast(null as {{ dbt.type_string() }}) as hidden_end_reason,
+        cast(null as {{ dbt.type_timestamp() }}) as settled_at,
+    from observed_rows
+    inner join pulls
+        on
+            observed_rows.bot_id = pulls.bot_id
+            and observed_rows.pull_number = pulls.pull_number
+    left join changed_keys
+        on
+            observed_rows.bot_id = changed_keys.bot_id
+            and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
+            and observed_rows.attribute_name = changed_keys.attribute_name
+    where
+        pulls.pull_number = 1
+        and changed_keys.bot_id is null
+),
+{%- endif %}
+
+all_versions as (
+    select * from altered_versions
+    {%- if not is_daily %}
+        union all
+        select * from unaltered_versions
+    {%- endif %}
+),
+
+final as (
+    select
+        {{ hash_key(['bot_id', 'chatfuel_user_id', 'attribute_name', 'started_pull_id']) }} as version_key,
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        attribute_value,
+        previous_value,
+        observed_after,
+        valid_from,
+        valid_to,
+        start_reason,
+        end_reason,
+        started_pull_id,
+        ended_pull_id,
+        hidden_until,
+        hidden_end_reason,
+        settled_at,
+    from all_versions
 )
 
 select * from final

@@ -29,9 +29,11 @@ events as (
 
 kpi_versions as (
     select * from {{ ref('int_chatfuel__kpi_versions') }}
+    where
+        kpi in ('new_subscribers', 'unsubscribed')
     {%- if first_date is not none %}
-        where settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00'
-    {%- endif %}
+            and (settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00')
+        {%- endif %}
 ),
 
 rules as (

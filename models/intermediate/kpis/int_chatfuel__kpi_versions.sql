@@ -2,30 +2,47 @@
 
 with
 
+-- Three times the same table: DuckDB would write a CTE that is read more than once out, whole, and in a view it forgets
+-- that one should be inlined.
 versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
 ),
 
--- Apart: DuckDB would keep all versions in memory for a CTE that is read twice.
 status_versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
     where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
+),
+
+attribute_names as (
+    select distinct attribute_name from {{ ref('int_chatfuel__attribute_versions') }}
 ),
 
 rules as (
     select * from {{ ref('kpi_rules') }}
 ),
 
+-- Names are few and versions are many: with the names as they are spelled, a warehouse reads only what the rules ask for.
+named_rules as (
+    select
+        attribute_names.attribute_name,
+        rules.kpi,
+        rules.match,
+        rules.value,
+    from attribute_names
+    inner join rules
+        on {{ normalise_name('attribute_names.attribute_name') }} = rules.attribute_name
+),
+
 -- Beside the rules of the team: the users whom the bot can reach, and those who blocked it.
 matched as (
     select
         versions.*,
-        rules.kpi,
+        named_rules.kpi,
     from versions
-    inner join rules
+    inner join named_rules
         on
-            {{ normalise_name('versions.attribute_name') }} = rules.attribute_name
-            and {{ meets_rule('versions.attribute_value', 'rules') }}
+            versions.attribute_name = named_rules.attribute_name
+            and {{ meets_rule('versions.attribute_value', 'named_rules') }}
     union all
     select
         *,

@@ -1,0 +1,1 @@
+from csv(getvariable('file'), getvariable('columns'), '')
