@@ -21,7 +21,7 @@ from benchmarks.measure import ROOT, StepError, call
 HERE = Path(__file__).parent
 # pandas and dlt get no more than this, so that they fail before the machine does.
 RIVAL_BYTES = 16 << 30
-RIVAL_SECONDS = 900
+RIVAL_SECONDS = 300
 
 Record = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Size(NamedTuple):
         bot: The bot of the daily build.
         wide_users: Users of the export that every way of conversion is measured on.
         repeats: How often a conversion is measured.
-        rival_bot: The bot that dbt's snapshots and dlt are measured on, and growth starts from.
+        growth_bot: The bot that growth starts from.
         backlog: Pulls that are worked off at once.
         days: The days, after the second, whose build is measured.
         dashboard_days: Days of the dashboard.
@@ -42,7 +42,7 @@ class Size(NamedTuple):
     bot: Shape
     wide_users: int
     repeats: int
-    rival_bot: Shape
+    growth_bot: Shape
     backlog: int
     days: tuple[int, ...]
     dashboard_days: int
@@ -53,7 +53,7 @@ SIZES = {
         bot=Shape(200, 60, recipients=50),
         wide_users=300,
         repeats=1,
-        rival_bot=Shape(100, 60, recipients=20),
+        growth_bot=Shape(100, 60, recipients=20),
         backlog=2,
         days=(4, 8),
         dashboard_days=12,
@@ -62,7 +62,7 @@ SIZES = {
         bot=Shape(2_000, 300, recipients=200),
         wide_users=2_000,
         repeats=1,
-        rival_bot=Shape(1_000, 300, recipients=100),
+        growth_bot=Shape(1_000, 300, recipients=100),
         backlog=7,
         days=(30, 365),
         dashboard_days=1095,
@@ -71,7 +71,7 @@ SIZES = {
         bot=Shape(500_000, 1_700, recipients=50_000),
         wide_users=100_000,
         repeats=3,
-        rival_bot=Shape(50_000, 1_700, recipients=5_000),
+        growth_bot=Shape(50_000, 1_700, recipients=5_000),
         backlog=7,
         days=(30, 365),
         dashboard_days=1095,
@@ -111,6 +111,7 @@ class Bench:
         landing = self.folder / "landing"
         with pull.sandbox(bot.users, bot.attributes) as url:
             yield {"name": "pull"} | call("benchmarks.pull:whole", url, str(landing)).record
+            yield {"name": "parts"} | call("benchmarks.pull:parts", url, str(landing)).record
         landing.with_suffix(".duckdb").unlink()
         for name in ("ours", "floor"):
             for _ in range(min(2, self.size.repeats)):
@@ -159,23 +160,30 @@ class Bench:
         warehouse.pull(1)
         yield {"name": "day 1"} | warehouse.build()
         warehouse.pull(2)
+        for _ in range(size.repeats):
+            alone = self.copy(warehouse, "alone")
+            yield {"name": "models"} | alone.build("--exclude-resource-type", "test")
+            yield {"name": "full join"} | call("benchmarks.daily_build:full_join", str(alone.path)).record
+        alone.path.unlink()
+        yield from self.rival_histories(warehouse)
         yield {"name": "day 2"} | warehouse.build()
-        yield {"name": "full join"} | call("benchmarks.daily_build:full_join", str(warehouse.path)).record
         backlog = self.copy(warehouse, "backlog")
         for day in range(3, 3 + size.backlog):
             backlog.pull(day)
         yield {"name": "backlog"} | backlog.build()
+        yield {"name": "weekly"} | backlog.test()
         backlog.path.unlink()
         for day in size.days:
             warehouse.fill(day - 1)
             warehouse.pull(day)
             yield {"name": f"day {day}"} | warehouse.build()
-        yield {"name": "storage"} | call("benchmarks.daily_build:storage", str(warehouse.path)).result
+            storage = call("benchmarks.daily_build:storage", str(warehouse.path)).result
+            yield {"name": "storage", "day": day, "tables": storage}
         warehouse.path.unlink()
 
     def growth(self) -> Iterator[Record]:
-        """Part 5, and the rivals of part 3 and the pages of part 6, at a smaller size."""
-        base = self.size.rival_bot
+        """Part 5, and the pages of part 6, at a smaller size."""
+        base = self.size.growth_bot
         shapes = {
             "base": base,
             "users x 2": replace(base, users=2 * base.users, recipients=2 * base.recipients),
@@ -195,7 +203,6 @@ class Bench:
             if name != "base":
                 warehouse.path.unlink()
         base_warehouse = Warehouse(self.folder / "base.duckdb", base)
-        yield from self.rival_histories(base_warehouse)
         yield from self.pages(base_warehouse)
         base_warehouse.path.unlink()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ class Warehouse:
     def fill(self, until: int) -> None:
         """Make the history of the days up to one."""
         call("benchmarks.data:fill", str(self.path), until)
+        # what dbt counts from the events, it counts from those that were made too
+        dbt = str(Path(sys.executable).with_name("dbt"))
+        counted = "int_chatfuel__user_activity"
+        allowed = "{chatfuel_accept_history_loss: true}"
+        self.run([dbt, "--quiet", "run", "--full-refresh", "--select", counted, "--vars", allowed])
 
     def run(self, command: list[str]) -> Measured:
         """Run a command of dbt or of the dashboard on the warehouse."""
@@ -71,19 +77,38 @@ class Warehouse:
         finally:
             place.rename(self.path)
 
-    def build(self) -> dict[str, Any]:
-        """Build as a nightly job does; return what it cost, and of that each kind of node and the slowest."""
+    def build(self, *options: str) -> dict[str, Any]:
+        """Build as a nightly job does; the rest as ``run_nodes``."""
+        return self.run_nodes("build", "--selector", "daily", *options)
+
+    def test(self) -> dict[str, Any]:
+        """Run the tests that read all of history; the rest as ``run_nodes``."""
+        return self.run_nodes("test", "--select", "tag:weekly")
+
+    def run_nodes(self, *command: str) -> dict[str, Any]:
+        """Have dbt run nodes; return what it cost, and of that each kind of node and the slowest.
+
+        ``nodes_seconds`` is from the start of the first node to the end of the last: without dbt's own start.
+        """
         dbt = str(Path(sys.executable).with_name("dbt"))
-        measured = self.run([dbt, "--quiet", "build", "--selector", "daily"])
+        measured = self.run([dbt, "--quiet", *command])
         results = json.loads((self.target / "run_results.json").read_text())["results"]
+        times = [
+            datetime.fromisoformat(step[moment])
+            for result in results
+            for step in result["timing"]
+            for moment in ("started_at", "completed_at")
+            if result["unique_id"].startswith(("model.", "seed.", "snapshot.", "test."))
+        ]
         seconds: dict[str, float] = {}
         for result in results:
             kind = result["unique_id"].split(".")[0]
             seconds[kind] = seconds.get(kind, 0) + result["execution_time"]
         slowest = sorted(results, key=lambda result: -result["execution_time"])[:6]
         return measured.record | {
-            "models_seconds": seconds["model"] + seconds["snapshot"] + seconds["seed"],
-            "tests_seconds": seconds["test"],
+            "models_seconds": sum(seconds.get(kind, 0) for kind in ("model", "snapshot", "seed")),
+            "tests_seconds": seconds.get("test", 0),
+            "nodes_seconds": (max(times) - min(times)).total_seconds(),
             "slowest": {
                 node["unique_id"].split(".")[2]: round(node["execution_time"], 1) for node in slowest
             },
@@ -101,23 +126,33 @@ def profiles(folder: Path) -> Path:
     return folder
 
 
+# What the history takes from the users export: the fields that the catalogue of these bots does not list.
+_PROFILE = "page_id, first_name, last_name, signed_up, status, timezone, gender, locale, source, instagram_name, instagram_handle"
+
+
 def full_join(path: str) -> dict[str, int]:
-    """Compare the last two pulls as barely as it can be done: a full join of their values, the changed ones counted."""
+    """Compare the values of the last two pulls, those of the profiles too, as barely as it can be done.
+
+    A full join, the changed ones counted.
+    """
+    values = f"""
+        select bot_id, chatfuel_user_id, attribute_name, attribute_value
+        from chatfuel_raw.user_attributes where pull_id = '{{pull_id}}'
+        union all
+        select bot_id, chatfuel_user_id, attribute_name, attribute_value
+        from (unpivot (from chatfuel_raw.users where pull_id = '{{pull_id}}') on {_PROFILE}
+            into name attribute_name value attribute_value)
+    """
+    *_, before, last = pull_ids(path)["pull_ids"]
     with connect(path) as connection:
-        last, before = connection.execute(
-            "select max(pull_id), max(pull_id) filter (pull_id < (select max(pull_id) from chatfuel_raw.user_attributes))"
-            " from chatfuel_raw.user_attributes"
-        ).fetchone()
-        (changed,) = connection.execute(
+        compared, changed = connection.execute(
             f"""
-            select count(*)
-            from (from chatfuel_raw.user_attributes where pull_id = '{before}') as old
-            full join (from chatfuel_raw.user_attributes where pull_id = '{last}') as new
-                using (bot_id, chatfuel_user_id, attribute_name)
-            where old.attribute_value is distinct from new.attribute_value
+            select count(*), count(*) filter (old.attribute_value is distinct from new.attribute_value)
+            from ({values.format(pull_id=before)}) as old
+            full join ({values.format(pull_id=last)}) as new using (bot_id, chatfuel_user_id, attribute_name)
             """
         ).fetchone()
-    return {"changed": changed}
+    return {"compared": compared, "changed": changed}
 
 
 def storage(path: str) -> dict[str, Any]:

@@ -271,9 +271,6 @@ def fill(path: str, until: int) -> dict[str, int]:
             "select pulled_at, pull_number, users_rows from chatfuel_intermediate.int_chatfuel__pulls"
             " order by pulled_at desc limit 1"
         ).fetchone()
-        connection.execute(
-            f"create temp table days as select range as day, range - {last} as shift from range({last + 1}, {until + 1})"
-        )
         connection.execute("create temp macro later(moment, days) as moment + interval 1 day * days")
         connection.execute(
             f"create temp macro other(id, days) as user_id((user_number(id) + 7919 * days) % {users})"
@@ -304,7 +301,7 @@ def fill(path: str, until: int) -> dict[str, int]:
                 replaced["broadcast_id"] = (
                     f"case when broadcast_id is not null then broadcast_name(day // {BROADCAST_EVERY}) end"
                 )
-            which = f"{moment} = timestamp '{last_pull}'"
+            which = "true"
             if "event_type" in names:
                 replaced["chatfuel_user_id"] = (
                     f"case when attribute_name in ({_STAYS}) then chatfuel_user_id else other(chatfuel_user_id, shift) end"
@@ -318,7 +315,7 @@ def fill(path: str, until: int) -> dict[str, int]:
                 which += " and attribute_name <> 'unsubscribed'"
             if name.endswith("recipients"):
                 which += f" and day % {BROADCAST_EVERY} = 0"
-            source = "days"
+            source = "{day}"
             if name.endswith("metrics"):
                 # a pull tells of every broadcast there was: here once, of the last one
                 replaced |= {
@@ -331,13 +328,21 @@ def fill(path: str, until: int) -> dict[str, int]:
                     "trigger_settings": "broadcast_name(sent)",
                     "message": "'Message of ' || broadcast_name(sent)",
                 }
-                source = f"(select *, unnest(range(1, day // {BROADCAST_EVERY} + 1)) as sent from days)"
+                source = f"(select *, unnest(range(1, day // {BROADCAST_EVERY} + 1)) as sent from {{day}})"
                 which += f" and broadcast_id = broadcast_name({last // BROADCAST_EVERY})"
             columns = ", ".join(f"{sql} as {column}" for column, sql in replaced.items())
+            connection.begin()
             connection.execute(
-                f"insert into {table} by name select * exclude (day, shift{', sent' if 'sent' in source else ''})"
-                f" replace ({columns}) from {table} cross join {source} as days where {which} order by {moment}"
+                f"create or replace temp table template as from {table} where {moment} = timestamp '{last_pull}'"
             )
+            # one day after the other, as pulls would have brought them
+            for day in range(last + 1, until + 1):
+                connection.execute(
+                    f"insert into {table} by name select * exclude (day, shift{', sent' if 'sent' in source else ''})"
+                    f" replace ({columns}) from template"
+                    f" cross join {source.format(day=f'(select {day} as day, {day - last} as shift)')} as days where {which}"
+                )
+            connection.commit()
         rows = connection.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() where schema_name like 'chatfuel%'"
         ).fetchall()

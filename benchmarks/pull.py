@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic
 
 from benchmarks.measure import ROOT
+from loader.chatfuel import Chatfuel, Patience
+from loader.landing import Landing, Pull, PullFolder
 
 TOKEN = "sandbox-token"  # noqa: S105
 BOT_ID = "600f453faf2bc20a69e725f9"
@@ -31,19 +33,13 @@ def sandbox(users: int, attributes: int) -> Iterator[str]:
         process.wait()
 
 
-def whole(url: str, folder: str) -> dict[str, float]:
-    """Pull as the loader does, and time its parts.
+def parts(url: str, folder: str) -> dict[str, float]:
+    """Time the parts of a pull one after the other.
 
     ``exports`` is what the server and the network take alone: the users exports, read and thrown away.
     """
-    from loader.chatfuel import Chatfuel, Patience
     from loader.convert import convert
-    from loader.landing import Landing, Pull
     from loader.pull import fetch, plan
-    from loader.warehouse.duckdb import DuckDBWarehouse
-
-    def silent(name: str, done: int) -> None:
-        pass
 
     class Nowhere:
         def write(self, data: bytes) -> None:
@@ -54,30 +50,53 @@ def whole(url: str, folder: str) -> dict[str, float]:
         yield Nowhere()
 
     counted = [0]
-    landed = Landing(Path(folder)).folder(Pull(BOT_ID, datetime(2024, 6, 3, 7, 30, tzinfo=UTC)))
+    landed, client = _folder(folder), _client(url)
     seconds: dict[str, float] = {}
-    client = Chatfuel(url, TOKEN, Patience())
     chunks = plan(client, landed.pull, ()).chunks
     started = monotonic()
     for chunk in chunks:
         client.download_users(BOT_ID, chunk, nowhere)
     seconds["exports"] = monotonic() - started
     started = monotonic()
-    fetch(client, landed, (), silent)
+    fetch(client, landed, (), _silent)
     seconds["fetch"] = monotonic() - started
     client.close()
     with landed.workspace() as workdir:
         started = monotonic()
-        converted = convert(landed, workdir, silent)
+        convert(landed, workdir, _silent)
         seconds["convert"] = monotonic() - started
-        started = monotonic()
-        DuckDBWarehouse(Path(f"{folder}.duckdb")).load(landed.pull, converted)
-        seconds["load"] = monotonic() - started
     size = sum(path.stat().st_size for path in landed.path.iterdir())
-    return {
-        **seconds,
-        "csv_bytes": counted[0],
-        "landed_bytes": size,
-        "users": converted.rows["users"],
-        "values": converted.rows["user_attributes"],
-    }
+    return {**seconds, "csv_bytes": counted[0], "landed_bytes": size}
+
+
+def whole(url: str, folder: str) -> dict[str, float]:
+    """Pull as the loader does, which converts what has landed while the rest is fetched."""
+    from loader.convert import Conversion
+    from loader.pull import fetch
+    from loader.warehouse.duckdb import DuckDBWarehouse
+
+    landed, client = _folder(folder), _client(url)
+    seconds: dict[str, float] = {}
+    started = monotonic()
+    with Conversion(landed, landed.workspace()) as conversion:
+        fetch(client, landed, (), _silent, conversion.begin)
+        client.close()
+        seconds["whole_fetch"] = monotonic() - started
+        converted = conversion.finish(_silent)
+        seconds["whole_convert"] = monotonic() - started - seconds["whole_fetch"]
+        loading = monotonic()
+        DuckDBWarehouse(Path(f"{folder}.duckdb")).load(landed.pull, converted)
+        seconds["load"] = monotonic() - loading
+    return {**seconds, "users": converted.rows["users"], "values": converted.rows["user_attributes"]}
+
+
+def _folder(folder: str) -> PullFolder:
+    return Landing(Path(folder)).folder(Pull(BOT_ID, datetime(2024, 6, 3, 7, 30, tzinfo=UTC)))
+
+
+def _client(url: str) -> Chatfuel:
+    return Chatfuel(url, TOKEN, Patience())
+
+
+def _silent(name: str, done: int) -> None:
+    pass

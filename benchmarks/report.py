@@ -49,10 +49,12 @@ def write(folder: Path, size_name: str, size: Size, records: dict[str, list[Reco
     sections = [_head(size_name, size, found)]
     if "wide_to_long" in found:
         sections.append(_wide_to_long(size, found))
-    if "pull" in found.get("whole_pull", {}):
-        sections.append(_whole_pull(found["whole_pull"]["pull"][0]))
+    if "parts" in found.get("whole_pull", {}):
+        sections.append(_whole_pull(found["whole_pull"]["pull"][0], found["whole_pull"]["parts"][0]))
     if "daily_build" in found:
-        sections += [_daily_build(size, found), _tests(found["daily_build"])]
+        sections.append(_daily_build(size, found))
+    if "weekly" in found.get("daily_build", {}):
+        sections.append(_tests(size, found["daily_build"]))
     if "growth" in found:
         sections += [_growth(folder, size, found), _pages(found["growth"])]
     if "storage" in found.get("daily_build", {}):
@@ -201,36 +203,41 @@ only loads the wide table: long rows would be another step. Median of {len(ours)
 {_table(("", "time", "CPU", "peak memory", "values kept"), lines)}
 {large_text}{failed}
 {ratios}
-Downloads stream to disk. Chunks are converted when all have landed, not while others still come: a conversion that must know which
-users are in every export cannot end before, and the manifest, which says that a pull is whole, comes first. What the overlap could
-save is at most the conversion's share of a pull, below.
+Downloads stream to disk, and an export is converted while the next is fetched (part 2).
 """
 
 
-def _whole_pull(pull: Record) -> str:
+def _whole_pull(pull: Record, parts: Record) -> str:
     steps = {
-        "users exports, read and thrown away (server and transfer)": pull["exports"],
-        "all of fetching, to the landing zone (server, transfer, gzip, counting, hashing)": pull["fetch"],
-        "conversion, every check": pull["convert"],
+        "users exports, read and thrown away: server and transfer": parts["exports"],
+        "all of fetching, to the landing zone: the same, gzip, counting, hashing": parts["fetch"],
+        "conversion, every check": parts["convert"],
         "load into DuckDB, one transaction": pull["load"],
     }
-    total = pull["fetch"] + pull["convert"] + pull["load"]
+    apart = parts["fetch"] + parts["convert"] + pull["load"]
+    whole = pull["whole_fetch"] + pull["whole_convert"] + pull["load"]
     lines = [
-        (name, f"{seconds:.1f} s", "" if number == 0 else f"{seconds / total:.0%}")
+        (name, f"{seconds:.1f} s", "" if number == 0 else f"{seconds / apart:.0%}")
         for number, (name, seconds) in enumerate(steps.items())
     ]
+    lines.append(("one after the other", f"{apart:.1f} s", "100%"))
+    lines.append(("as the loader does it, each export converted while the next comes", f"{whole:.1f} s", ""))
+    lines.append(
+        ("of that, after the last byte has landed", f"{pull['whole_convert'] + pull['load']:.1f} s", "")
+    )
     return f"""## 2. A whole pull
 
-From the sandbox over HTTP, on the same machine: {pull["users"]:,} users, {pull["values"]:,} values, {pull["csv_bytes"] / GB:.2f} GB of CSV, \
-{pull["landed_bytes"] / MB:,.0f} MB landed. {total:.0f} s in all, and at most {pull["peak_bytes"] / MB:,.0f} MB. The first line is part of \
-the second, measured alone. What Chatfuel's own server takes, nobody can measure here.
+From the sandbox over HTTP, on the same machine: {pull["users"]:,} users, {pull["values"]:,} values, {parts["csv_bytes"] / GB:.2f} GB of CSV, \
+{parts["landed_bytes"] / MB:,.0f} MB landed, at most {pull["peak_bytes"] / MB:,.0f} MB of memory. The first line is part of the second, \
+measured alone. Server, fetching and conversion share two cores here; Chatfuel's server has its own, and what that takes nobody can \
+measure here.
 
 {_table(("", "time", "share"), lines)}"""
 
 
 def _daily_build(size: Size, found: dict) -> str:
     days = found["daily_build"]
-    names = [name for name in days if name.startswith("day ")] + ["backlog"]
+    names = ["day 1", "day 2", "backlog", *(f"day {day}" for day in size.days)]
     texts = {"day 1": "first build", "backlog": f"{size.backlog} pulls at once, after day 2"}
     lines = []
     for name in names:
@@ -254,9 +261,11 @@ def _daily_build(size: Size, found: dict) -> str:
         days[last][0][field] / days["day 2"][0][field] if last in days else None
         for field in ("seconds", "cpu_seconds")
     )
-    join = days["full join"][0]["seconds"] if "full join" in days else None
-    models = days["day 2"][0]["models_seconds"] / join if join else None
-    peak = max(day[0]["peak_bytes"] for name, day in days.items() if "seconds" in day[0]) / GB
+    join = models = None
+    if "full join" in days:
+        join = _middle(days["full join"], "seconds")
+        models = _middle(days["models"], "nodes_seconds") / join
+    peak = max(days[name][0]["peak_bytes"] for name in names if name in days) / GB
     ratios = _ratios(
         [
             (
@@ -273,9 +282,8 @@ def _daily_build(size: Size, found: dict) -> str:
                 models,
                 5,
                 "{:.1f}",
-                "that join compares two pulls and writes nothing. The models"
-                " compare the profiles too, in text keys with hashes, say why each value starts or ends, and write twenty tables, several of"
-                " which (users, attributes, totals of KPIs) read every live version again.",
+                "that join writes nothing. The models write 20 tables and 10 views, say why each value starts or ends, judge"
+                " every live value by the rules of KPIs, and count distinct values; dbt itself takes a quarter of a second a node.",
             ),
             (
                 "peak memory, GB",
@@ -291,17 +299,17 @@ def _daily_build(size: Size, found: dict) -> str:
 `dbt build --selector daily`, start-up included, in a DuckDB that was given 6 GB (without a limit it takes up to four fifths of the machine's, \
 and is somewhat faster). Seconds of models and tests are summed over nodes; two of them run at a time. Days 1 and 2 and each measured \
 day are really built. The history of the days between was made by SQL: each left what the last built day left, with its dates, and with \
-other users; raw rows of those days have expired. The bare full join of two pulls took {join or 0:.1f} s.
+other users; raw rows of those days have expired. The bare full join of two pulls, values and profiles, took {join or 0:.1f} s (median \
+of {len(days.get("full join", []))}); the models alone are timed from the start of the first to the end of the last, without tests.
 
 {_table(("", "all", "CPU", "models", "tests", "peak memory", "slowest node"), lines)}
-{ratios}{_rivals(size, found)}"""
+{ratios}{_rivals(size, days)}"""
 
 
-def _rivals(size: Size, found: dict) -> str:
-    rows = found.get("growth", {})
-    if "dbt snapshot, day 2" not in rows:
+def _rivals(size: Size, days: dict) -> str:
+    if "dbt snapshot, day 2" not in days:
         return ""
-    bot = size.rival_bot
+    bot = size.bot
 
     def line(text: str, row: Record) -> tuple[str, str, str, str]:
         if "failed" in row:
@@ -309,26 +317,26 @@ def _rivals(size: Size, found: dict) -> str:
         cpu, peak = f"{row['cpu_seconds']:.0f} s", f"{row['peak_bytes'] / GB:.1f} GB"
         return text, f"{row['seconds']:.0f} s", cpu, peak
 
-    base = rows["base"][0]
+    failed = "".join(
+        f"{name} did not finish: `{' '.join(rows[0]['failed'].split())[-160:]}`\n\n"
+        for name, rows in days.items()
+        if "failed" in rows[0]
+    )
+    rivals = [
+        line("all of our models, none of the tests", days["models"][0]),
+        line("a native dbt snapshot of the values (`dbt snapshot`)", days["dbt snapshot, day 2"][0]),
+        line("dlt, scd2 merge of the values", days["dlt scd2, day 2"][0]),
+    ]
     return f"""
-Rivals, on day 2 of {bot.users:,} users and {
-        bot.users * bot.values:,} values. They keep versions of the values, and nothing else: no \
-events, no reasons, no difference between a value that was cleared and a user who is away. All of our models, to compare: \
-{base["models_seconds"]:.0f} s of them in a build of {base["seconds"]:.0f} s.
+Rivals, on day 2 of the same pulls, {bot.users * bot.values:,} values without the profiles. They keep versions of the values, and nothing \
+else: no events, no reasons, no difference between a value that was cleared and a user who is away.
 
-{
-        _table(
-            ("", "time", "CPU", "peak memory"),
-            [
-                line("our whole daily build, all models and tests", base),
-                line("a native dbt snapshot of the values (`dbt snapshot`)", rows["dbt snapshot, day 2"][0]),
-                line("dlt, scd2 merge of the values", rows["dlt scd2, day 2"][0]),
-            ],
-        )
-    }"""
+{_table(("", "time", "CPU", "peak memory"), rivals)}
+{failed}"""
 
 
-def _tests(days: dict) -> str:
+def _tests(size: Size, days: dict) -> str:
+    weekly = days["weekly"][0]
     lines = [
         (
             name,
@@ -337,7 +345,7 @@ def _tests(days: dict) -> str:
             f"{day[0]['tests_seconds'] / day[0]['models_seconds']:.2f}",
         )
         for name, day in days.items()
-        if "tests_seconds" in day[0]
+        if day[0].get("tests_seconds") and day[0]["models_seconds"]
     ]
     worst = max(float(line[3]) for line in lines)
     ratios = _ratios(
@@ -354,7 +362,11 @@ def _tests(days: dict) -> str:
     return f"""## 4. The tests' share
 
 {_table(("", "models", "tests", "tests to models"), lines)}
-{ratios}"""
+{ratios}
+Daily tests look at what the last pulls brought, and at what holds now. Those that read all of history run once a week \
+(`dbt test --selector weekly`): {weekly["seconds"]:.0f} s and {weekly["peak_bytes"] / GB:.1f} GB over {size.backlog + 2} built days, \
+unit tests left out.
+"""
 
 
 def _growth(folder: Path, size: Size, found: dict) -> str:
@@ -380,7 +392,7 @@ def _growth(folder: Path, size: Size, found: dict) -> str:
             {"growth": name.split(" (")[0], "what": what, "ratio": ratio} for what, ratio in ratios.items()
         ]
     _chart(folder / "growth.svg", bars)
-    bot = size.rival_bot
+    bot = size.growth_bot
     return f"""## 5. Growth
 
 From {bot.users:,} users, {bot.attributes:,} attributes and {bot.users * bot.values:,} values, day 2: {base["seconds"]:.0f} s, \
@@ -415,7 +427,8 @@ def _chart(path: Path, bars: list[Record]) -> None:
 def _storage(size: Size, days: dict) -> str:
     if "storage" not in days:
         return ""
-    tables = {name: row for name, row in days["storage"][0].items() if name != "name"}
+    before, after = days["storage"][0], days["storage"][-1]
+    tables = after["tables"]
     history = {
         name: row
         for name, row in tables.items()
@@ -436,16 +449,28 @@ def _storage(size: Size, days: dict) -> str:
     # three pulls have raw rows: days 1 and 2, and those that were built since
     pulls = 2 + len(size.days)
     a_pull = {kind: live[kind] / pulls for kind in total}
-    dollars = total["bigquery_bytes"] / GB * _GB_MONTH
+    earlier = {kind: sum(before["tables"][name][kind] for name in history) for kind in total}
+    a_day = {kind: (total[kind] - earlier[kind]) / (after["day"] - before["day"]) for kind in total}
+    rows = [
+        (
+            text,
+            f"{per_day['duckdb_bytes'] / MB:,.0f} MB",
+            f"{per_day['duckdb_bytes'] * 365 / GB:,.1f} GB",
+            f"{per_day['bigquery_bytes'] / MB:,.0f} MB",
+            f"{per_day['bigquery_bytes'] * 365 / GB:,.1f} GB",
+            f"${per_day['bigquery_bytes'] * 365 / GB * _GB_MONTH:,.2f}",
+        )
+        for text, per_day in (("history and marts", a_day), ("raw values, while they are kept", a_pull))
+    ]
+    header = ("grows by", "DuckDB a day", "a year", "BigQuery a day", "a year", "a month, after a year")
     return f"""
 Storage on day {last}; DuckDB as measured, BigQuery computed (bytes of the text plus 2, 8 for numbers and times, uncompressed):
 
 {_table(("table", "rows", "DuckDB", "BigQuery"), lines)}
-The values of a raw pull: {a_pull["duckdb_bytes"] / MB:,.0f} MB in DuckDB, {a_pull["bigquery_bytes"] / GB:.2f} GB in BigQuery, for as long as raw \
-rows are kept. All else on day {last}: {total["duckdb_bytes"] / GB:.1f} GB in DuckDB, {total["bigquery_bytes"] / GB:.1f} GB in BigQuery \
-(${dollars:.2f} a month), most of it history that grows by {total["duckdb_bytes"] / last / MB:,.0f} MB and \
-{total["bigquery_bytes"] / last / MB:,.0f} MB a day at the most: what day 1 left is divided among the days too.
-"""
+{total["duckdb_bytes"] / GB:.1f} GB in DuckDB and {total["bigquery_bytes"] / GB:.1f} GB in BigQuery for these. Between day {before["day"]} and \
+day {after["day"]} they grew as below; BigQuery's storage at ${_GB_MONTH} a GB and month:
+
+{_table(header, rows)}"""
 
 
 def _pages(rows: dict) -> str:
@@ -475,7 +500,7 @@ Until they are drawn in headless Chromium:
 
 def _beyond(size: Size, found: dict) -> str:
     days, bot = found["daily_build"], size.bot
-    tables = days["storage"][0]
+    tables = days["storage"][-1]["tables"]
     raw, versions = tables["raw.user_attributes"], tables["int_chatfuel__attribute_versions"]
     raw_row, version_row = (row["bigquery_bytes"] / row["rows"] for row in (raw, versions))
     values = bot.users * bot.values

@@ -19,8 +19,8 @@ user_visits as (
     where superseded_at is null
 ),
 
-events as {{ inlined() }} (
-    select * from {{ ref('fct_chatfuel__user_events') }}
+user_activity as {{ inlined() }} (
+    select * from {{ ref('int_chatfuel__user_activity') }}
 ),
 
 users as (
@@ -72,33 +72,31 @@ standings as (
     group by bot_id, chatfuel_user_id
 ),
 
-event_counts as (
+activity as (
     select
         bot_id,
         chatfuel_user_id,
-        count(*) as events,
-        sum(case when event_type = 'user_seen' then 1 else 0 end) as visits,
-        sum(case when event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end)
-            as attribute_events,
-        sum(case when event_type = 'broadcast_received' then 1 else 0 end) as broadcasts_received,
-        max(observed_at) as last_event_observed_at,
-        max(case when event_type = 'broadcast_received' then occurred_at end) as last_broadcast_at,
-    from events
+        sum(event_count) as event_count,
+        sum(visit_count) as visit_count,
+        sum(attribute_event_count) as attribute_event_count,
+        sum(broadcast_count) as broadcast_count,
+        max(last_broadcast_at) as last_broadcast_at,
+    from user_activity
     group by bot_id, chatfuel_user_id
 ),
 
 last_broadcasts as (
     select
-        bot_id,
-        chatfuel_user_id,
-        broadcast_id,
-    from events
-    where event_type = 'broadcast_received'
-    qualify
-        row_number() over (
-            partition by bot_id, chatfuel_user_id
-            order by occurred_at desc, broadcast_id desc
-        ) = 1
+        activity.bot_id,
+        activity.chatfuel_user_id,
+        max(user_activity.last_broadcast_id) as last_broadcast_id,
+    from activity
+    inner join user_activity
+        on
+            activity.bot_id = user_activity.bot_id
+            and activity.chatfuel_user_id = user_activity.chatfuel_user_id
+            and activity.last_broadcast_at = user_activity.last_broadcast_at
+    group by activity.bot_id, activity.chatfuel_user_id
 ),
 
 final as (
@@ -130,12 +128,12 @@ final as (
         coalesce(standings.has_phone_number, false) as has_phone_number,
         coalesce(standings.has_email, false) as has_email,
         coalesce(standings.is_unsubscribed, false) as is_unsubscribed,
-        cast(coalesce(event_counts.events, 0) as {{ dbt.type_bigint() }}) as event_count,
-        cast(coalesce(event_counts.visits, 0) as {{ dbt.type_bigint() }}) as visit_count,
-        cast(coalesce(event_counts.attribute_events, 0) as {{ dbt.type_bigint() }}) as attribute_event_count,
-        cast(coalesce(event_counts.broadcasts_received, 0) as {{ dbt.type_bigint() }}) as broadcast_count,
-        last_broadcasts.broadcast_id as last_broadcast_id,
-        event_counts.last_broadcast_at,
+        cast(coalesce(activity.event_count, 0) as {{ dbt.type_bigint() }}) as event_count,
+        cast(coalesce(activity.visit_count, 0) as {{ dbt.type_bigint() }}) as visit_count,
+        cast(coalesce(activity.attribute_event_count, 0) as {{ dbt.type_bigint() }}) as attribute_event_count,
+        cast(coalesce(activity.broadcast_count, 0) as {{ dbt.type_bigint() }}) as broadcast_count,
+        last_broadcasts.last_broadcast_id,
+        activity.last_broadcast_at,
     from users
     left join profiles
         on
@@ -149,10 +147,10 @@ final as (
         on
             users.bot_id = user_visits.bot_id
             and users.chatfuel_user_id = user_visits.chatfuel_user_id
-    left join event_counts
+    left join activity
         on
-            users.bot_id = event_counts.bot_id
-            and users.chatfuel_user_id = event_counts.chatfuel_user_id
+            users.bot_id = activity.bot_id
+            and users.chatfuel_user_id = activity.chatfuel_user_id
     left join last_broadcasts
         on
             users.bot_id = last_broadcasts.bot_id

@@ -6,7 +6,7 @@ kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
 ),
 
-events as (
+events as {{ inlined() }} (
     select * from {{ ref('fct_chatfuel__user_events') }}
     where observed_at >= {{ days_before("timestamp '" ~ earliest_last_pull_date() ~ " 00:00:00'", 60) }}
 ),
@@ -43,6 +43,17 @@ candidates as (
     where event_type = 'user_blocked'
 ),
 
+left_out as (
+    select distinct candidates.event_key
+    from candidates
+    inner join unsubscribed
+        on
+            candidates.bot_id = unsubscribed.bot_id
+            and candidates.chatfuel_user_id = unsubscribed.chatfuel_user_id
+            and candidates.observed_at >= unsubscribed.valid_from
+            and candidates.observed_at < {{ open_ended('unsubscribed.valid_to') }}
+),
+
 recounted as (
     select
         candidates.bot_id,
@@ -50,14 +61,9 @@ recounted as (
         candidates.kpi,
         count(distinct candidates.chatfuel_user_id) as users,
     from candidates
-    left join unsubscribed
-        on
-            candidates.kpi <> 'unsubscribed'
-            and candidates.bot_id = unsubscribed.bot_id
-            and candidates.chatfuel_user_id = unsubscribed.chatfuel_user_id
-            and candidates.observed_at >= unsubscribed.valid_from
-            and candidates.observed_at < {{ open_ended('unsubscribed.valid_to') }}
-    where unsubscribed.version_key is null
+    left join left_out
+        on candidates.event_key = left_out.event_key
+    where candidates.kpi = 'unsubscribed' or left_out.event_key is null
     group by candidates.bot_id, candidates.activity_date, candidates.kpi
 ),
 

@@ -85,22 +85,47 @@ folded as (
             and known_before.attribute_name = last_events.attribute_name
 ),
 
-expected as (
-    select folded.*
-    from folded
+last_users as (
+    select
+        users.bot_id,
+        users.chatfuel_user_id,
+    from users
     inner join last_pulls
-        on folded.bot_id = last_pulls.bot_id
-    inner join users
         on
-            last_pulls.bot_id = users.bot_id
-            and last_pulls.pull_id = users.pull_id
-            and folded.chatfuel_user_id = users.chatfuel_user_id
-    inner join observed_attributes
+            users.bot_id = last_pulls.bot_id
+            and users.pull_id = last_pulls.pull_id
+),
+
+last_attributes as (
+    select
+        observed_attributes.bot_id,
+        observed_attributes.attribute_name,
+    from observed_attributes
+    inner join last_pulls
         on
-            last_pulls.bot_id = observed_attributes.bot_id
-            and last_pulls.pull_id = observed_attributes.pull_id
-            and folded.attribute_name = observed_attributes.attribute_name
-    where folded.attribute_value is not null
+            observed_attributes.bot_id = last_pulls.bot_id
+            and observed_attributes.pull_id = last_pulls.pull_id
+),
+
+-- exists, for from joins alone DuckDB's planner may begin with all users times all attributes of a bot.
+expected as (
+    select * from folded
+    where
+        attribute_value is not null
+        and exists (
+            select 1
+            from last_users
+            where
+                folded.bot_id = last_users.bot_id
+                and folded.chatfuel_user_id = last_users.chatfuel_user_id
+        )
+        and exists (
+            select 1
+            from last_attributes
+            where
+                folded.bot_id = last_attributes.bot_id
+                and folded.attribute_name = last_attributes.attribute_name
+        )
 ),
 
 actual as (

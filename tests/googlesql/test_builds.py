@@ -52,7 +52,6 @@ PARTITIONED = {
 
 # Models that read such a table whole all the same, each with the reason.
 READ_WHOLE = {
-    ("dim_chatfuel__users", "fct_chatfuel__user_events"): "counts a user's events of all time",
     (
         "fct_chatfuel__broadcasts",
         "fct_chatfuel__broadcast_recipients",

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='merge',
         unique_key='version_key',
+        merge_update_columns=['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
         incremental_predicates=['DBT_INTERNAL_DEST.settled_at is null'],
         partition_by=chatfuel.partition_by_day('settled_at'),
         cluster_by=['bot_id', 'attribute_name', 'chatfuel_user_id'],

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='merge',
         unique_key='visit_key',
+        merge_update_columns=['superseded_at'],
         incremental_predicates=['DBT_INTERNAL_DEST.superseded_at is null'],
         partition_by=chatfuel.partition_by_day('superseded_at'),
         cluster_by=['bot_id', 'chatfuel_user_id'],
