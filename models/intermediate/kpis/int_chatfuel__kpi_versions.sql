@@ -2,8 +2,8 @@
 
 with
 
--- Three times the same table: DuckDB would write a CTE that is read more than once out, whole, and in a view it forgets
--- that one should be inlined.
+-- Twice the same table: DuckDB would write a CTE that is read more than once out, whole, and in a view it forgets that
+-- one should be inlined.
 versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
 ),
@@ -14,7 +14,7 @@ status_versions as (
 ),
 
 attribute_names as (
-    select distinct attribute_name from {{ ref('int_chatfuel__attribute_versions') }}
+    select distinct attribute_name from {{ ref('int_chatfuel__attribute_presence') }}
 ),
 
 rules as (
