@@ -5,13 +5,14 @@ BIN := .venv/bin
 DEMO_DUCKDB := data/demo/demo.duckdb
 # The warehouse of the nightly targets: dev, prod or emulator
 TARGET ?= dev
+# How much `make bench` measures: small, or full, the size of a real bot
 SIZE ?= small
 
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow looker bench pull freshness build site report artifacts
+	test-airflow looker bench pull freshness build weekly site report artifacts
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +58,9 @@ freshness: setup ## Fail if the last pull in TARGET is too old
 build: setup ## Build and test TARGET; REBUILD_FROM=2024-06-20 takes in a late pull
 	@$(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars "{chatfuel_rebuild_from: $$REBUILD_FROM}")
 
+weekly: setup ## The tests that read all of history in TARGET, and the unit tests
+	@$(BIN)/dbt test --selector weekly --target $(TARGET)
+
 site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
 	@$(BIN)/dbt --quiet docs generate --static --target $(TARGET)
 	@$(BIN)/python -m dashboard.build --target $(TARGET) --output data/site/index.html
@@ -95,6 +99,7 @@ lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) deploy/airflow/requirements.in --output-file deploy/airflow/requirements.txt
+	$(COMPILE) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 clean: ## Remove what these targets made; your pulls in data/ stay
 	rm -rf .venv .venv-airflow dbt_packages package-lock.yml target logs data/demo data/bench .pytest_cache .ruff_cache .hypothesis

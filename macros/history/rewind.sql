@@ -32,3 +32,17 @@
         ~ " when matched then update set " ~ emptied | join(", ")
     ) }}
 {% endmacro %}
+
+{#
+  For the pre-hook of a table of months (columns observed_month, last_observed_at): deletes the months that hold a pull which
+  is to be worked through, also those that chatfuel_rebuild_from asks for. If the run then fails, the next one finds no
+  trace of these months and counts them.
+#}
+{% macro delete_months_to_count() %}
+    {% if not (execute and is_incremental()) %}
+        {{ return('') }}
+    {% endif %}
+    {% set first_date = chatfuel.first_unprocessed_date(chatfuel.processed_through(['last_observed_at'])) %}
+    {% set counted = "observed_month >= date '" ~ first_date.replace(day=1) ~ "'" if first_date else "true" %}
+    {{ return("delete from " ~ this ~ " where " ~ counted) }}
+{% endmacro %}

@@ -70,9 +70,16 @@ def test_what_runs_at_night_are_targets_of_make():
     makefile = (ROOT / "Makefile").read_text()
     steps = load(ROOT / ".github" / "workflows" / "daily.yml")["jobs"]["night"]["steps"]
     targets = [re.match(r"make (?:--silent )?(\w+)", step["run"])[1] for step in steps if "run" in step]
-    assert targets == ["setup", "pull", "freshness", "build", "site", "report", "artifacts"]
+    assert targets == ["setup", "pull", "freshness", "build", "weekly", "site", "report", "artifacts"]
     for target in targets:
         assert re.search(rf"^{target}: ", makefile, re.MULTILINE), target
+
+
+def test_all_of_history_is_tested_on_the_sunday_line_of_the_schedule():
+    workflow = load(ROOT / ".github" / "workflows" / "daily.yml")
+    (weekly,) = [step for step in workflow["jobs"]["night"]["steps"] if step.get("run") == "make weekly"]
+    lines = [schedule["cron"] for schedule in workflow["on"]["schedule"]]
+    assert weekly["if"].split("'")[1] in [line for line in lines if line.endswith("* * 0")]
 
 
 def test_no_log_and_no_compiled_sql_is_kept_where_others_can_read_it():

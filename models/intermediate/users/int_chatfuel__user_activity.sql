@@ -1,11 +1,11 @@
+{#- No unique_key: the months that a run counts are deleted before it adds them. -#}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key='user_month_key',
         on_schema_change='fail',
         cluster_by=['bot_id', 'chatfuel_user_id'],
-        pre_hook="{{ chatfuel.rewind('last_observed_at') }}",
+        pre_hook="{{ chatfuel.delete_months_to_count() }}",
     )
 }}
 {%- set processed = processed_through(['last_observed_at']) %}
@@ -42,10 +42,6 @@ counts as (
         max(observed_at) as last_observed_at,
     from events
     group by bot_id, chatfuel_user_id, observed_month
-    {%- if first_date is not none %}
-        -- who did nothing since stands in the table already
-        having max(observed_at) >= timestamp '{{ first_date }} 00:00:00'
-    {%- endif %}
 ),
 
 last_broadcasts as (
