@@ -57,8 +57,11 @@ def write(folder: Path, size_name: str, size: Size, records: dict[str, list[Reco
         sections.append(_tests(size, found["daily_build"]))
     if "growth" in found:
         sections += [_growth(folder, size, found), _pages(found["growth"])]
-    if "storage" in found.get("daily_build", {}):
+    if "storage" in found.get("daily_build", {}) and "wide_to_long" in found:
         sections.append(_beyond(size, found))
+    missing = [part for part in ("daily_build", "wide_to_long", "whole_pull", "growth") if part not in found]
+    if missing:
+        sections.append(f"Not measured in this run: {', '.join(missing)}.\n")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "RESULTS.md").write_text("\n".join(sections), encoding="utf-8")
 
@@ -282,8 +285,8 @@ def _daily_build(size: Size, found: dict) -> str:
                 models,
                 5,
                 "{:.1f}",
-                "that join writes nothing. The models write 20 tables and 10 views, say why each value starts or ends, judge"
-                " every live value by the rules of KPIs, and count distinct values; dbt itself takes a quarter of a second a node.",
+                "that join writes nothing. The models write every table, say why each value starts or ends, judge every live value"
+                " by the rules of KPIs, and count distinct values; and dbt has work of its own with every node.",
             ),
             (
                 "peak memory, GB",
@@ -507,8 +510,8 @@ def _beyond(size: Size, found: dict) -> str:
     live = values + 9 * bot.users
     day = days[f"day {size.days[-1]}"][0] if f"day {size.days[-1]}" in days else days["day 2"][0]
     core_hours = day["models_seconds"] / 3600
-    pull = found.get("whole_pull", {}).get("pull", [None])[0]
-    csv_row = pull["csv_bytes"] / pull["users"] if pull else 0
+    export = found["wide_to_long"]["export"][0]
+    csv_row = export["bytes"] / export["users"]
     lines = []
     for users in (bot.users, 5_000_000, 50_000_000):
         times = users / bot.users
@@ -549,7 +552,7 @@ nobody outside knows how fast Chatfuel writes them. Nothing here was run on BigQ
 
 {_table(header, lines)}
 - **Chatfuel's export is the true limit.** It is one server's answer to one request, for all users at a time. The loader gives a pull three \
-hours: enough for {3 * 36e9 / csv_row / MB if csv_row else 0:,.1f} million users at 10 MB/s. Beyond, ask by segment or less often; the history takes any distance between pulls.
+hours: enough for {3 * 36e9 / csv_row / MB:,.1f} million users at 10 MB/s. Beyond, ask by segment or less often; the history takes any distance between pulls.
 - **500,000 users: one machine.** DuckDB, 8 GB. Knobs: `memory_limit` under `settings` in `profiles.yml`, `chatfuel_raw_retention_days`.
 - **5 million: BigQuery.** The conversion takes ten times as long, in the same memory: it streams. Load jobs are one a table and pull, \
 far from 1,500 a day and 15 TB a job. `CHATFUEL_BIGQUERY_MAXIMUM_BYTES` (200 GiB a statement) still holds. Let raw rows expire after a week.
