@@ -70,91 +70,91 @@ observed_rows as {{ inlined() }} (
 ),
 {%- if is_daily %}
 
-held_versions as (
-    select live_versions.*
-    from live_versions
-    inner join pull_counts
-        on live_versions.bot_id = pull_counts.bot_id
-    where
-        live_versions.valid_to is null
-        and pull_counts.processed_pull_number < pull_counts.last_pull_number
-),
+    held_versions as (
+        select live_versions.*
+        from live_versions
+        inner join pull_counts
+            on live_versions.bot_id = pull_counts.bot_id
+        where
+            live_versions.valid_to is null
+            and pull_counts.processed_pull_number < pull_counts.last_pull_number
+    ),
 
--- Nearly all values are what they were. One join leaves those that are not, and all that follows is about these alone.
-differences as (
-    select
-        coalesce(held_versions.bot_id, observed_rows.bot_id) as bot_id,
-        coalesce(held_versions.chatfuel_user_id, observed_rows.chatfuel_user_id) as chatfuel_user_id,
-        coalesce(held_versions.attribute_name, observed_rows.attribute_name) as attribute_name,
-        held_versions.attribute_value as held_value,
-        held_versions.start_reason,
-        held_versions.previous_value,
-        held_versions.observed_after,
-        held_versions.started_pull_id,
-        observed_rows.attribute_value as observed_value,
-        observed_rows.pull_number,
-    from held_versions
-    full join observed_rows
-        on
-            held_versions.bot_id = observed_rows.bot_id
-            and held_versions.chatfuel_user_id = observed_rows.chatfuel_user_id
-            and held_versions.attribute_name = observed_rows.attribute_name
-    where held_versions.attribute_value is distinct from observed_rows.attribute_value
-),
+    -- Nearly all values are what they were. One join leaves those that are not, and all that follows is about these alone.
+    differences as (
+        select
+            coalesce(held_versions.bot_id, observed_rows.bot_id) as bot_id,
+            coalesce(held_versions.chatfuel_user_id, observed_rows.chatfuel_user_id) as chatfuel_user_id,
+            coalesce(held_versions.attribute_name, observed_rows.attribute_name) as attribute_name,
+            held_versions.attribute_value as held_value,
+            held_versions.start_reason,
+            held_versions.previous_value,
+            held_versions.observed_after,
+            held_versions.started_pull_id,
+            observed_rows.attribute_value as observed_value,
+            observed_rows.pull_number,
+        from held_versions
+        full join observed_rows
+            on
+                held_versions.bot_id = observed_rows.bot_id
+                and held_versions.chatfuel_user_id = observed_rows.chatfuel_user_id
+                and held_versions.attribute_name = observed_rows.attribute_name
+        where held_versions.attribute_value is distinct from observed_rows.attribute_value
+    ),
 
-observed_rows_to_compare as (
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        observed_value as attribute_value,
-        pull_number,
-    from differences
-    where observed_value is not null
-),
+    observed_rows_to_compare as (
+        select
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+            observed_value as attribute_value,
+            pull_number,
+        from differences
+        where observed_value is not null
+    ),
 
-versions_to_compare as (
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        held_value as attribute_value,
-        start_reason,
-        previous_value,
-        observed_after,
-        started_pull_id,
-        cast(null as {{ dbt.type_string() }}) as ended_pull_id,
-    from differences
-    where held_value is not null
-    union all
-    -- what is hidden may be found empty by a pull that has no row of it
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        attribute_value,
-        start_reason,
-        previous_value,
-        observed_after,
-        started_pull_id,
-        ended_pull_id,
-    from live_versions
-    where valid_to is not null
-),
+    versions_to_compare as (
+        select
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+            held_value as attribute_value,
+            start_reason,
+            previous_value,
+            observed_after,
+            started_pull_id,
+            cast(null as {{ dbt.type_string() }}) as ended_pull_id,
+        from differences
+        where held_value is not null
+        union all
+        -- what is hidden may be found empty by a pull that has no row of it
+        select
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+            attribute_value,
+            start_reason,
+            previous_value,
+            observed_after,
+            started_pull_id,
+            ended_pull_id,
+        from live_versions
+        where valid_to is not null
+    ),
 {%- else %}
 
-rows_before_a_pull as (
-    select
-        observed_rows.bot_id,
-        observed_rows.chatfuel_user_id,
-        observed_rows.attribute_name,
-        observed_rows.attribute_value,
-        observed_rows.pull_number + 1 as next_pull_number,
-    from observed_rows
-    inner join pull_counts
-        on observed_rows.bot_id = pull_counts.bot_id
-    where observed_rows.pull_number < pull_counts.last_pull_number
-    {%- if is_incremental() %}
+    rows_before_a_pull as (
+        select
+            observed_rows.bot_id,
+            observed_rows.chatfuel_user_id,
+            observed_rows.attribute_name,
+            observed_rows.attribute_value,
+            observed_rows.pull_number + 1 as next_pull_number,
+        from observed_rows
+        inner join pull_counts
+            on observed_rows.bot_id = pull_counts.bot_id
+        where observed_rows.pull_number < pull_counts.last_pull_number
+        {%- if is_incremental() %}
         union all
         select
             live_versions.bot_id,
@@ -169,28 +169,28 @@ rows_before_a_pull as (
             live_versions.valid_to is null
             and pull_counts.processed_pull_number < pull_counts.last_pull_number
     {%- endif %}
-),
+    ),
 
-rows_after_a_pull as (
-    select * from observed_rows
-    where pull_number > 1
-),
+    rows_after_a_pull as (
+        select * from observed_rows
+        where pull_number > 1
+    ),
 
--- The same for many pulls: the keys whose rows differ between any pull and the one before.
-changed_keys as (
-    select distinct
-        coalesce(earlier.bot_id, later.bot_id) as bot_id,
-        coalesce(earlier.chatfuel_user_id, later.chatfuel_user_id) as chatfuel_user_id,
-        coalesce(earlier.attribute_name, later.attribute_name) as attribute_name,
-    from rows_before_a_pull as earlier
-    full join rows_after_a_pull as later
-        on
-            earlier.bot_id = later.bot_id
-            and earlier.chatfuel_user_id = later.chatfuel_user_id
-            and earlier.attribute_name = later.attribute_name
-            and earlier.next_pull_number = later.pull_number
-    where earlier.attribute_value is distinct from later.attribute_value
-    {%- if is_incremental() %}
+    -- The same for many pulls: the keys whose rows differ between any pull and the one before.
+    changed_keys as (
+        select distinct
+            coalesce(earlier.bot_id, later.bot_id) as bot_id,
+            coalesce(earlier.chatfuel_user_id, later.chatfuel_user_id) as chatfuel_user_id,
+            coalesce(earlier.attribute_name, later.attribute_name) as attribute_name,
+        from rows_before_a_pull as earlier
+        full join rows_after_a_pull as later
+            on
+                earlier.bot_id = later.bot_id
+                and earlier.chatfuel_user_id = later.chatfuel_user_id
+                and earlier.attribute_name = later.attribute_name
+                and earlier.next_pull_number = later.pull_number
+        where earlier.attribute_value is distinct from later.attribute_value
+        {%- if is_incremental() %}
         -- what is hidden may be found empty by a pull that has no row of it
         union distinct
         select
@@ -200,18 +200,18 @@ changed_keys as (
         from live_versions
         where valid_to is not null
     {%- endif %}
-),
+    ),
 
-observed_rows_to_compare as (
-    select observed_rows.*
-    from observed_rows
-    inner join changed_keys
-        on
-            observed_rows.bot_id = changed_keys.bot_id
-            and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
-            and observed_rows.attribute_name = changed_keys.attribute_name
-),
-{%- if is_incremental() %}
+    observed_rows_to_compare as (
+        select observed_rows.*
+        from observed_rows
+        inner join changed_keys
+            on
+                observed_rows.bot_id = changed_keys.bot_id
+                and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
+                and observed_rows.attribute_name = changed_keys.attribute_name
+    ),
+    {%- if is_incremental() %}
 
 versions_to_compare as (
     select live_versions.*
@@ -515,37 +515,37 @@ altered_versions as (
 {%- if not is_daily %}
 
 -- What the first pull of a bot showed, and every pull since.
-unaltered_versions as (
-    select
-        observed_rows.bot_id,
-        observed_rows.chatfuel_user_id,
-        observed_rows.attribute_name,
-        observed_rows.attribute_value,
-        cast(null as {{ dbt.type_string() }}) as previous_value,
-        cast(null as {{ dbt.type_timestamp() }}) as observed_after,
-        pulls.pulled_at as valid_from,
-        cast(null as {{ dbt.type_timestamp() }}) as valid_to,
-        'baseline' as start_reason,
-        cast(null as {{ dbt.type_string() }}) as end_reason,
-        pulls.pull_id as started_pull_id,
-        cast(null as {{ dbt.type_string() }}) as ended_pull_id,
-        cast(null as {{ dbt.type_timestamp() }}) as hidden_until,
-        cast(null as {{ dbt.type_string() }}) as hidden_end_reason,
-        cast(null as {{ dbt.type_timestamp() }}) as settled_at,
-    from observed_rows
-    inner join pulls
-        on
-            observed_rows.bot_id = pulls.bot_id
-            and observed_rows.pull_number = pulls.pull_number
-    left join changed_keys
-        on
-            observed_rows.bot_id = changed_keys.bot_id
-            and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
-            and observed_rows.attribute_name = changed_keys.attribute_name
-    where
-        pulls.pull_number = 1
-        and changed_keys.bot_id is null
-),
+    unaltered_versions as (
+        select
+            observed_rows.bot_id,
+            observed_rows.chatfuel_user_id,
+            observed_rows.attribute_name,
+            observed_rows.attribute_value,
+            cast(null as {{ dbt.type_string() }}) as previous_value,
+            cast(null as {{ dbt.type_timestamp() }}) as observed_after,
+            pulls.pulled_at as valid_from,
+            cast(null as {{ dbt.type_timestamp() }}) as valid_to,
+            'baseline' as start_reason,
+            cast(null as {{ dbt.type_string() }}) as end_reason,
+            pulls.pull_id as started_pull_id,
+            cast(null as {{ dbt.type_string() }}) as ended_pull_id,
+            cast(null as {{ dbt.type_timestamp() }}) as hidden_until,
+            cast(null as {{ dbt.type_string() }}) as hidden_end_reason,
+            cast(null as {{ dbt.type_timestamp() }}) as settled_at,
+        from observed_rows
+        inner join pulls
+            on
+                observed_rows.bot_id = pulls.bot_id
+                and observed_rows.pull_number = pulls.pull_number
+        left join changed_keys
+            on
+                observed_rows.bot_id = changed_keys.bot_id
+                and observed_rows.chatfuel_user_id = changed_keys.chatfuel_user_id
+                and observed_rows.attribute_name = changed_keys.attribute_name
+        where
+            pulls.pull_number = 1
+            and changed_keys.bot_id is null
+    ),
 {%- endif %}
 
 all_versions as (

@@ -21,7 +21,7 @@ rules as (
     select * from {{ ref('kpi_rules') }}
 ),
 
--- Names are few and versions are many: with the names as they are spelled, a warehouse reads only what the rules ask for.
+-- Names are few and versions are many: by the names as they are spelled, a warehouse reads only what rules ask for.
 named_rules as (
     select
         attribute_names.attribute_name,
