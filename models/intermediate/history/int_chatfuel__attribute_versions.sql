@@ -80,7 +80,7 @@ observed_rows as {{ inlined() }} (
             and pull_counts.processed_pull_number < pull_counts.last_pull_number
     ),
 
-    -- Nearly all values are what they were. One join leaves those that are not, and all that follows is about these alone.
+    -- Nearly all values are what they were. One join leaves the others, and all that follows is about these alone.
     differences as (
         select
             coalesce(held_versions.bot_id, observed_rows.bot_id) as bot_id,
