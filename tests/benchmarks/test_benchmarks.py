@@ -41,6 +41,7 @@ NUMBERS = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_yields_its_numbers_and_its_section(part, tmp_path):
     # this environment has pandas and no dlt: what a rival cannot do is told, and the run goes on
