@@ -18,6 +18,8 @@ BOT_ID = "664f7b4bde6b580913861a89"
 FIRST_PULL = datetime(2024, 1, 1, 0, 30)
 # A broadcast goes out every second day: some 500 in three years.
 BROADCAST_EVERY = 2
+# How many days of history a statement makes.
+DAYS_AT_ONCE = 16
 
 _MACROS = f"""
     create or replace macro user_id(number) as (7000000000000000 + 9973 * number)::varchar;
@@ -159,23 +161,25 @@ def write_pull(
             "attributes": "select attribute_name, 'custom' as attribute_type from attribute_names",
             "users": f"""
                 select
-                    user_id(number) as chatfuel_user_id, '1234567890' as page_id,
+                    chatfuel_user_id, '1234567890' as page_id,
                     'First' || number % 5000 as first_name, 'Last' || number % 70000 as last_name,
                     strftime(least(pulled(0) - interval 1 minute * (number * 3), pulled({day})), '%Y-%m-%d %H:%M:%S')
                         as signed_up,
-                    -- 5 % were here within the last day, the others before
-                    strftime(
-                        pulled({day} - coalesce(list_position(
-                            list_transform(range(20), x -> chance(number, {day} - x, 1) < 0.05), true
-                        ), 21) + 1) - interval 1 minute * (number % 1400 + 1), '%Y-%m-%d %H:%M:%S'
-                    ) as last_seen,
-                    case when chance(number, {day} // 30, 2) < 0.08 then 'blocked' else 'reachable' end as status,
+                    case
+                        when last_seen is null or chance(number, {day}, 1) < 0.05
+                            then strftime(pulled({day}) - interval 1 minute * (number % 1400 + 1), '%Y-%m-%d %H:%M:%S')
+                        else last_seen
+                    end as last_seen,
+                    case when chance(number, 0, 2) < 0.08 + 0.0001 * {day} then 'blocked' else 'reachable' end as status,
                     '-7.0' as timezone, ['male', 'female'][1 + number % 2] as gender, 'en_US' as locale,
                     'direct' as source, (1 + number % 40)::varchar as sessions,
                     'block' || number % 300 as last_visited_block_id,
                     'Block ' || number % 300 as last_visited_block_name,
                     null as instagram_name, null as instagram_handle,
-                from (select range as number from range({everyone}))
+                from (select range as number, user_id(range) as chatfuel_user_id from range({everyone}))
+                left join (select chatfuel_user_id, last_seen from chatfuel_raw.users where pull_id = '{last}')
+                    using (chatfuel_user_id)
+                order by number
             """,
             "user_attributes": f"""
                 select
@@ -293,7 +297,9 @@ def fill(path: str, until: int) -> dict[str, int]:
                 if column.endswith("pull_id")
             }
             replaced |= {
-                column: f"md5({column} || ' on ' || day)" for column in names if column.endswith("_key")
+                column: f"left({column}, 28) || lpad(day::varchar, 4, '0')"
+                for column in names
+                if column.endswith("_key")
             }
             if "pull_number" in names:
                 replaced["pull_number"] = "pull_number + shift"
@@ -335,13 +341,14 @@ def fill(path: str, until: int) -> dict[str, int]:
             connection.execute(
                 f"create or replace temp table template as from {table} where {moment} = timestamp '{last_pull}'"
             )
-            # one day after the other, as pulls would have brought them
-            for day in range(last + 1, until + 1):
-                connection.execute(
-                    f"insert into {table} by name select * exclude (day, shift{', sent' if 'sent' in source else ''})"
-                    f" replace ({columns}) from template"
+            # One day after the other, as pulls would have brought them; several a statement, which use all cores.
+            for first in range(last + 1, until + 1, DAYS_AT_ONCE):
+                queries = [
+                    f"select * exclude (day, shift{', sent' if 'sent' in source else ''}) replace ({columns}) from template"
                     f" cross join {source.format(day=f'(select {day} as day, {day - last} as shift)')} as days where {which}"
-                )
+                    for day in range(first, min(first + DAYS_AT_ONCE, until + 1))
+                ]
+                connection.execute(f"insert into {table} by name {' union all '.join(queries)}")
             connection.commit()
         rows = connection.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() where schema_name like 'chatfuel%'"

@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key='broadcast_metric_key',
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('pulled_at') }}",

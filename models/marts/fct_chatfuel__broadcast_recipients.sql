@@ -2,7 +2,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         partition_by=chatfuel.partition_by_day('known_at'),
         cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
         on_schema_change='fail',

@@ -2,7 +2,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'event_type', 'attribute_name', 'chatfuel_user_id'],
         on_schema_change='fail',

@@ -1,10 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key='version_key',
-        merge_update_columns=['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
-        incremental_predicates=['DBT_INTERNAL_DEST.settled_at is null'],
+        incremental_predicates=chatfuel.only_where_null('settled_at'),
         partition_by=chatfuel.partition_by_day('settled_at'),
         cluster_by=['bot_id', 'attribute_name', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.rewind('valid_from', {
@@ -42,6 +40,8 @@ pull_counts as (
         bot_id,
         max(pull_number) as last_pull_number,
         max(case when not is_unprocessed then pull_number end) as processed_pull_number,
+        -- from the one before the new ones to the last
+        max(pull_number) - min(case when is_unprocessed then greatest(pull_number - 1, 1) end) + 1 as compared_pulls,
     from pulls
     group by bot_id
 ),
@@ -143,53 +143,40 @@ observed_rows as {{ inlined() }} (
     ),
 {%- else %}
 
-    rows_before_a_pull as (
+    compared_values as (
         select
-            observed_rows.bot_id,
-            observed_rows.chatfuel_user_id,
-            observed_rows.attribute_name,
-            observed_rows.attribute_value,
-            observed_rows.pull_number + 1 as next_pull_number,
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+            attribute_value,
         from observed_rows
-        inner join pull_counts
-            on observed_rows.bot_id = pull_counts.bot_id
-        where observed_rows.pull_number < pull_counts.last_pull_number
         {%- if is_incremental() %}
         union all
         select
-            live_versions.bot_id,
-            live_versions.chatfuel_user_id,
-            live_versions.attribute_name,
-            live_versions.attribute_value,
-            pull_counts.processed_pull_number + 1 as next_pull_number,
+            bot_id,
+            chatfuel_user_id,
+            attribute_name,
+            attribute_value,
         from live_versions
-        inner join pull_counts
-            on live_versions.bot_id = pull_counts.bot_id
-        where
-            live_versions.valid_to is null
-            and pull_counts.processed_pull_number < pull_counts.last_pull_number
+        where valid_to is null
     {%- endif %}
     ),
 
-    rows_after_a_pull as (
-        select * from observed_rows
-        where pull_number > 1
-    ),
-
-    -- The same for many pulls: the keys whose rows differ between any pull and the one before.
+    -- The same for many pulls: a key is what it was if each of them, and what held before, has a row of it, all of one
+    -- value.
     changed_keys as (
-        select distinct
-            coalesce(earlier.bot_id, later.bot_id) as bot_id,
-            coalesce(earlier.chatfuel_user_id, later.chatfuel_user_id) as chatfuel_user_id,
-            coalesce(earlier.attribute_name, later.attribute_name) as attribute_name,
-        from rows_before_a_pull as earlier
-        full join rows_after_a_pull as later
-            on
-                earlier.bot_id = later.bot_id
-                and earlier.chatfuel_user_id = later.chatfuel_user_id
-                and earlier.attribute_name = later.attribute_name
-                and earlier.next_pull_number = later.pull_number
-        where earlier.attribute_value is distinct from later.attribute_value
+        select
+            compared_values.bot_id,
+            compared_values.chatfuel_user_id,
+            compared_values.attribute_name,
+        from compared_values
+        inner join pull_counts
+            on compared_values.bot_id = pull_counts.bot_id
+        where pull_counts.compared_pulls > 1
+        group by compared_values.bot_id, compared_values.chatfuel_user_id, compared_values.attribute_name
+        having
+            count(*) < max(pull_counts.compared_pulls)
+            or min(compared_values.attribute_value) < max(compared_values.attribute_value)
         {%- if is_incremental() %}
         -- what is hidden may be found empty by a pull that has no row of it
         union distinct

@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key=['bot_id', 'pull_id'],
         pre_hook="{{ chatfuel.rewind('pulled_at') }}",
     )

@@ -1,10 +1,8 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key='visit_key',
-        merge_update_columns=['superseded_at'],
-        incremental_predicates=['DBT_INTERNAL_DEST.superseded_at is null'],
+        incremental_predicates=chatfuel.only_where_null('superseded_at'),
         partition_by=chatfuel.partition_by_day('superseded_at'),
         cluster_by=['bot_id', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.rewind('observed_at', {'superseded_at': ['superseded_at']}) }}",

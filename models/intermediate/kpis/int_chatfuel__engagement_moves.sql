@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key='event_key',
         on_schema_change='fail',
         pre_hook="{{ chatfuel.rewind('observed_at') }}",

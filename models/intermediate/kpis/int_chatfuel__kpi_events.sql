@@ -2,7 +2,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.rewind('observed_at') }}",

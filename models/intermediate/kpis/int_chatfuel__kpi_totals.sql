@@ -1,7 +1,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         unique_key='kpi_total_key',
         pre_hook="{{ chatfuel.rewind('pulled_at') }}",
     )

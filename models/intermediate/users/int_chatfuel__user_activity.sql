@@ -2,7 +2,6 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
         on_schema_change='fail',
         cluster_by=['bot_id', 'chatfuel_user_id'],
         pre_hook="{{ chatfuel.delete_months_to_count() }}",
