@@ -6,6 +6,7 @@ nearly nobody. From one pull to the next a share of the values changes.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -18,8 +19,6 @@ BOT_ID = "664f7b4bde6b580913861a89"
 FIRST_PULL = datetime(2024, 1, 1, 0, 30)
 # A broadcast goes out every second day: some 500 in three years.
 BROADCAST_EVERY = 2
-# How many days of history a statement makes.
-DAYS_AT_ONCE = 16
 
 _MACROS = f"""
     create or replace macro user_id(number) as (7000000000000000 + 9973 * number)::varchar;
@@ -245,19 +244,19 @@ def write_pull(
     return counts
 
 
-# What a pull leaves in each table of the history: the column that says by which pull.
+# What a pull leaves in each table of the history, the longest first: the column that says by which pull.
 _TRACES = {
+    "chatfuel.fct_chatfuel__user_events": "observed_at",
+    "chatfuel_intermediate.int_chatfuel__attribute_versions": "settled_at",
+    "chatfuel.fct_chatfuel__broadcast_recipients": "known_at",
+    "chatfuel_intermediate.int_chatfuel__user_visits": "superseded_at",
     "chatfuel_raw.pulls": "pulled_at",
     "chatfuel_intermediate.int_chatfuel__pulls": "pulled_at",
-    "chatfuel_intermediate.int_chatfuel__attribute_versions": "settled_at",
-    "chatfuel_intermediate.int_chatfuel__user_visits": "superseded_at",
     "chatfuel_intermediate.int_chatfuel__attribute_changes": "observed_at",
     "chatfuel_intermediate.int_chatfuel__cohort_states": "pulled_at",
     "chatfuel_intermediate.int_chatfuel__kpi_events": "observed_at",
     "chatfuel_intermediate.int_chatfuel__kpi_totals": "pulled_at",
     "chatfuel_intermediate.int_chatfuel__engagement_moves": "observed_at",
-    "chatfuel.fct_chatfuel__user_events": "observed_at",
-    "chatfuel.fct_chatfuel__broadcast_recipients": "known_at",
     "chatfuel.fct_chatfuel__broadcast_metrics": "pulled_at",
 }
 # What counts towards KPIs stays with its users, so that numbers and events still agree.
@@ -271,86 +270,89 @@ def fill(path: str, until: int) -> dict[str, int]:
     raw rows have expired. What holds now is not touched: the next pull follows the last one that was really built.
     """
     with connect(path) as connection:
-        last_pull, last, users = connection.execute(
+        last = connection.execute(
             "select pulled_at, pull_number, users_rows from chatfuel_intermediate.int_chatfuel__pulls"
             " order by pulled_at desc limit 1"
         ).fetchone()
-        connection.execute("create temp macro later(moment, days) as moment + interval 1 day * days")
-        connection.execute(
-            f"create temp macro other(id, days) as user_id((user_number(id) + 7919 * days) % {users})"
-        )
-        for table, moment in _TRACES.items():
-            schema, name = table.split(".")
-            columns = connection.execute(
-                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
-                " and database_name = current_database()",
-                [schema, name],
-            ).fetchall()
-            names = {column for column, _ in columns}
-            replaced = {column: f"later({column}, shift)" for column, kind in columns if kind == "TIMESTAMP"}
-            replaced |= {
-                column: f"later({column}, shift)::date" for column, kind in columns if kind == "DATE"
-            }
-            replaced |= {
-                column: f"pull_id_of(later(strptime({column}, '%Y%m%dT%H%M%SZ'), shift))"
-                for column in names
-                if column.endswith("pull_id")
-            }
-            replaced |= {
-                column: f"left({column}, 28) || lpad(day::varchar, 4, '0')"
-                for column in names
-                if column.endswith("_key")
-            }
-            if "pull_number" in names:
-                replaced["pull_number"] = "pull_number + shift"
-            if "broadcast_id" in names:
-                replaced["broadcast_id"] = (
-                    f"case when broadcast_id is not null then broadcast_name(day // {BROADCAST_EVERY}) end"
-                )
-            which = "true"
-            if "event_type" in names:
-                replaced["chatfuel_user_id"] = (
-                    f"case when attribute_name in ({_STAYS}) then chatfuel_user_id else other(chatfuel_user_id, shift) end"
-                )
-                which += f" and (event_type <> 'broadcast_received' or day % {BROADCAST_EVERY} = 0)"
-                which += " and event_type not in ('user_appeared', 'user_signed_up', 'user_disappeared')"
-            elif name.endswith(("user_visits", "broadcast_recipients")):
-                replaced["chatfuel_user_id"] = "other(chatfuel_user_id, shift)"
-            if name.endswith("versions"):
-                # who is unsubscribed says whose events count, and that must stay as it is
-                which += " and attribute_name <> 'unsubscribed'"
-            if name.endswith("recipients"):
-                which += f" and day % {BROADCAST_EVERY} = 0"
-            source = "{day}"
-            if name.endswith("metrics"):
-                # a pull tells of every broadcast there was: here once, of the last one
-                replaced |= {
-                    "broadcast_id": "broadcast_name(sent)",
-                    "broadcast_key": f"md5('24:{BOT_ID};5:entry;' || length(broadcast_name(sent)) || ':' || broadcast_name(sent))",
-                    "broadcast_metric_key": "md5(broadcast_name(sent) || ' on ' || day)",
-                    "sent_at": "sent_at(sent)",
-                    "block_id": "'block ' || sent",
-                    "block_title": "broadcast_name(sent)",
-                    "trigger_settings": "broadcast_name(sent)",
-                    "message": "'Message of ' || broadcast_name(sent)",
-                }
-                source = f"(select *, unnest(range(1, day // {BROADCAST_EVERY} + 1)) as sent from {{day}})"
-                which += f" and broadcast_id = broadcast_name({last // BROADCAST_EVERY})"
-            columns = ", ".join(f"{sql} as {column}" for column, sql in replaced.items())
-            connection.begin()
-            connection.execute(
-                f"create or replace temp table template as from {table} where {moment} = timestamp '{last_pull}'"
-            )
-            # One day after the other, as pulls would have brought them; several a statement, which use all cores.
-            for first in range(last + 1, until + 1, DAYS_AT_ONCE):
-                queries = [
-                    f"select * exclude (day, shift{', sent' if 'sent' in source else ''}) replace ({columns}) from template"
-                    f" cross join {source.format(day=f'(select {day} as day, {day - last} as shift)')} as days where {which}"
-                    for day in range(first, min(first + DAYS_AT_ONCE, until + 1))
-                ]
-                connection.execute(f"insert into {table} by name {' union all '.join(queries)}")
-            connection.commit()
+        # DuckDB appends by one core
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda table: _fill_table(path, table, *last, until), _TRACES))
         rows = connection.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() where schema_name like 'chatfuel%'"
         ).fetchall()
     return dict(rows)
+
+
+def _fill_table(path: str, table: str, last_pull: datetime, last: int, users: int, until: int) -> None:
+    with connect(path) as connection:
+        connection.execute("create temp macro later(moment, days) as moment + interval 1 day * days")
+        connection.execute(
+            f"create temp macro other(id, days) as user_id((user_number(id) + 7919 * days) % {users})"
+        )
+        schema, name = table.split(".")
+        columns = connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?"
+            " and database_name = current_database()",
+            [schema, name],
+        ).fetchall()
+        names = {column for column, _ in columns}
+        replaced = {column: f"later({column}, shift)" for column, kind in columns if kind == "TIMESTAMP"}
+        replaced |= {column: f"later({column}, shift)::date" for column, kind in columns if kind == "DATE"}
+        replaced |= {
+            column: f"pull_id_of(later(strptime({column}, '%Y%m%dT%H%M%SZ'), shift))"
+            for column in names
+            if column.endswith("pull_id")
+        }
+        replaced |= {
+            column: f"left({column}, 27) || 'x' || lpad(day::varchar, 4, '0')"
+            for column in names
+            if column.endswith("_key")
+        }
+        if "pull_number" in names:
+            replaced["pull_number"] = "pull_number + shift"
+        if "broadcast_id" in names:
+            replaced["broadcast_id"] = (
+                f"case when broadcast_id is not null then broadcast_name(day // {BROADCAST_EVERY}) end"
+            )
+        which = "true"
+        if "event_type" in names:
+            replaced["chatfuel_user_id"] = (
+                f"case when attribute_name in ({_STAYS}) then chatfuel_user_id else other(chatfuel_user_id, shift) end"
+            )
+            which += f" and (event_type <> 'broadcast_received' or day % {BROADCAST_EVERY} = 0)"
+            which += " and event_type not in ('user_appeared', 'user_signed_up', 'user_disappeared')"
+        elif name.endswith(("user_visits", "broadcast_recipients")):
+            replaced["chatfuel_user_id"] = "other(chatfuel_user_id, shift)"
+        if name.endswith("versions"):
+            # who is unsubscribed says whose events count, and that must stay as it is
+            which += " and attribute_name <> 'unsubscribed'"
+        if name.endswith("recipients"):
+            which += f" and day % {BROADCAST_EVERY} = 0"
+        source = "{day}"
+        if name.endswith("metrics"):
+            # a pull tells of every broadcast there was: here once, of the last one
+            replaced |= {
+                "broadcast_id": "broadcast_name(sent)",
+                "broadcast_key": f"md5('24:{BOT_ID};5:entry;' || length(broadcast_name(sent)) || ':' || broadcast_name(sent))",
+                "broadcast_metric_key": "md5(broadcast_name(sent) || ' on ' || day)",
+                "sent_at": "sent_at(sent)",
+                "block_id": "'block ' || sent",
+                "block_title": "broadcast_name(sent)",
+                "trigger_settings": "broadcast_name(sent)",
+                "message": "'Message of ' || broadcast_name(sent)",
+            }
+            source = f"(select *, unnest(range(1, day // {BROADCAST_EVERY} + 1)) as sent from {{day}})"
+            which += f" and broadcast_id = broadcast_name({last // BROADCAST_EVERY})"
+        columns = ", ".join(f"{sql} as {column}" for column, sql in replaced.items())
+        connection.execute(
+            f"create temp table template as from {table} where {_TRACES[table]} = timestamp '{last_pull}'"
+        )
+        connection.begin()
+        # one day after the other, as pulls would have brought them
+        for day in range(last + 1, until + 1):
+            connection.execute(
+                f"insert into {table} by name select * exclude (day, shift{', sent' if 'sent' in source else ''})"
+                f" replace ({columns}) from template"
+                f" cross join {source.format(day=f'(select {day} as day, {day - last} as shift)')} as days where {which}"
+            )
+        connection.commit()

@@ -276,8 +276,8 @@ def _daily_build(size: Size, found: dict) -> str:
                 later,
                 1.3,
                 "{:.2f}",
-                "`dim_chatfuel__users` counts the events of each user over the whole log,"
-                " and `fct_chatfuel__broadcasts` those of each broadcast; the history itself does not grow with the days.",
+                "`dim_chatfuel__users` reads what each user did in each month, and `fct_chatfuel__broadcasts` the recipients"
+                " of every broadcast; what a day compares does not grow with the days.",
             ),
             ("the same in CPU", later_cpu, 1.3, "{:.2f}", ""),
             (
@@ -377,9 +377,9 @@ def _growth(folder: Path, size: Size, found: dict) -> str:
     if "base" not in rows:
         return ""
     base = rows["base"][0]
-    month, year = (f"day {day}" for day in size.days)
+    month, year = (f"day {day}" for day in (size.days[0], size.days[-1]))
     pairs = [(name, rows[name][0], base) for name in _GROWN if name in rows]
-    if year in days:
+    if len(size.days) > 1 and year in days:
         pairs.append((f"days x 12 (of part 3: {month} to {year})", days[year][0], days[month][0]))
     lines, bars = [], []
     for name, row, before in pairs:
@@ -452,7 +452,10 @@ def _storage(size: Size, days: dict) -> str:
     # three pulls have raw rows: days 1 and 2, and those that were built since
     pulls = 2 + len(size.days)
     a_pull = {kind: live[kind] / pulls for kind in total}
-    earlier = {kind: sum(before["tables"][name][kind] for name in history) for kind in total}
+    earlier = {
+        kind: sum(before["tables"][name][kind] for name in history if name in before["tables"])
+        for kind in total
+    }
     a_day = {kind: (total[kind] - earlier[kind]) / (after["day"] - before["day"]) for kind in total}
     rows = [
         (
