@@ -12,7 +12,7 @@ from tests.pipeline import reference
 from tests.pipeline.bots import Pull, write_pulls
 from tests.pipeline.project import HISTORY_TABLES, Project
 
-BOTS_AT_ONCE = 20
+BOTS_AT_ONCE = 30
 START = datetime(2024, 6, 3, 7, 30)
 USERS = ["1", "2", "9007199254740993"]
 ATTRIBUTES = ["a", "A", "b c", "last seen"]
@@ -76,7 +76,7 @@ def as_table(pulls):
 @pytest.mark.slow
 def test_any_batching_gives_the_rows_of_the_law(tmp_path_factory, target_path):
     @settings(
-        max_examples=10,
+        max_examples=7,
         deadline=None,
         derandomize=True,
         database=None,
