@@ -57,7 +57,8 @@ def write(folder: Path, size_name: str, size: Size, records: dict[str, list[Reco
         sections.append(_tests(size, found["daily_build"]))
     if "growth" in found:
         sections += [_growth(folder, size, found), _pages(found["growth"])]
-    if "storage" in found.get("daily_build", {}) and "wide_to_long" in found:
+    # from a bot that is too small to show growth, nothing follows for a large one
+    if "storage" in found.get("daily_build", {}) and {"wide_to_long", "growth"} <= found.keys():
         sections.append(_beyond(size, found))
     missing = [part for part in ("daily_build", "wide_to_long", "whole_pull", "growth") if part not in found]
     if missing:
