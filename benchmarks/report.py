@@ -187,7 +187,7 @@ def _wide_to_long(size: Size, found: dict) -> str:
                 "{:.2f}",
                 small
                 if size.wide_users < 50_000
-                else "DuckDB is given 700 MB for a conversion, and at full size has come to use them.",
+                else "DuckDB is given 700 MB for a conversion, and at full size probably uses them.",
             ),
             (
                 "our peak at full size, GB",
@@ -232,8 +232,8 @@ def _whole_pull(pull: Record, parts: Record) -> str:
         ("of that, after the last byte has landed", f"{pull['whole_convert'] + pull['load']:.1f} s", "")
     )
     vain = (
-        "\nHere that won nothing. The first export holds up to 1,500 attributes, so little is left to fetch when its"
-        " conversion begins; and what is converted meanwhile takes a core from server and transfer.\n"
+        "\nHere that won nothing, probably because the first export holds up to 1,500 attributes, so little is left to fetch when its"
+        " conversion begins; and what is converted meanwhile takes a core from server and transfer. No experiment shows it.\n"
         if whole >= apart
         else ""
     )
