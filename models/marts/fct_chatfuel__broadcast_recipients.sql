@@ -35,7 +35,8 @@ known_recipients as (
 
 named_recipients as (
     select
-        {{ hash_key(['recipients.bot_id', 'recipients.broadcast_id', 'recipients.chatfuel_user_id']) }} as recipient_key,
+        {{ hash_key(['recipients.bot_id', 'recipients.broadcast_id', 'recipients.chatfuel_user_id']) }}
+            as recipient_key,
         recipients.bot_id,
         recipients.broadcast_id,
         recipients.chatfuel_user_id,

@@ -5,18 +5,15 @@
         incremental_predicates=['settled_at is null'],
         partition_by=chatfuel.partition_by_day('settled_at'),
         cluster_by=['bot_id', 'attribute_name', 'chatfuel_user_id'],
-        meta={
-            'started_at': 'valid_from',
-            'reopened': {
-                'valid_to': ['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
-                'hidden_until': ['hidden_until', 'hidden_end_reason', 'settled_at'],
-            },
-        },
+        meta={'started_at': 'valid_from', 'reopened': {
+            'valid_to': ['valid_to', 'end_reason', 'ended_pull_id', 'hidden_until', 'hidden_end_reason', 'settled_at'],
+            'hidden_until': ['hidden_until', 'hidden_end_reason', 'settled_at'],
+        }},
     )
 }}
 
 -- One row per bot, user, attribute and uninterrupted run of one value.
--- A step compares what was known before a pull with what the pull shows, and returns the versions that it starts and ends.
+-- A step compares what was known before a pull with what the pull shows, and returns the versions that start and end.
 with
 
 {{ readable_new_pulls() }},
@@ -31,13 +28,17 @@ values_in_pull as (
 ),
 
 users_in_pull as (
-    select distinct bot_id, chatfuel_user_id
+    select distinct
+        bot_id,
+        chatfuel_user_id,
     from {{ ref('stg_chatfuel__users') }}
     where {{ in_new_pulls() }}
 ),
 
 attributes_in_pull as (
-    select distinct bot_id, attribute_name
+    select distinct
+        bot_id,
+        attribute_name,
     from {{ ref('int_chatfuel__observed_attributes') }}
     where {{ in_new_pulls() }}
 ),
@@ -84,11 +85,11 @@ outcomes as (
         pulls.pulled_at,
         pulls.previous_pulled_at,
         case
-            when new_value = known_value then 'observed_again'
-            when new_value is not null and known_value is not null then 'changed'
-            when new_value is not null and pulls.previous_pulled_at is null then 'baseline'
-            when new_value is not null and first_presence.bot_id is not null then 'user_appeared'
-            when new_value is not null then 'set'
+            when differences.new_value = differences.known_value then 'observed_again'
+            when differences.new_value is not null and differences.known_value is not null then 'changed'
+            when differences.new_value is not null and pulls.previous_pulled_at is null then 'baseline'
+            when differences.new_value is not null and first_presence.bot_id is not null then 'user_appeared'
+            when differences.new_value is not null then 'set'
             when users_in_pull.bot_id is null then 'user_disappeared'
             when attributes_in_pull.bot_id is null then 'retired'
             else 'cleared'
@@ -105,8 +106,8 @@ outcomes as (
             and first_presence.start_reason = 'appeared'
 ),
 
--- Without a known value, the window begins at the last pull that held user and attribute, else at the last that held the
--- user: at the pull before these were no longer there.
+-- Without a known value, the window begins at the last pull that held user and attribute, else at the last that held
+-- the user: at the pull before these were no longer there.
 last_presence as (
     select
         outcomes.bot_id,
@@ -127,8 +128,7 @@ last_presence as (
             outcomes.bot_id = user_presence.bot_id
             and outcomes.chatfuel_user_id = user_presence.chatfuel_user_id
             and outcomes.pulled_at > user_presence.valid_from
-    -- Left, though every attribute has its presence: from inner joins alone, DuckDB's planner may begin with all users
-    -- times all attributes of a bot.
+    -- left, for from inner joins alone DuckDB may begin with all users times all attributes
     left join attribute_presence
         on
             outcomes.bot_id = attribute_presence.bot_id
@@ -160,7 +160,8 @@ started_versions as (
     left join all_pulls as gone
         on
             outcomes.bot_id = gone.bot_id
-            and coalesce(last_presence.either_gone_at, last_presence.user_gone_at, outcomes.hidden_from) = gone.pulled_at
+            and gone.pulled_at
+            = coalesce(last_presence.either_gone_at, last_presence.user_gone_at, outcomes.hidden_from)
     where outcomes.new_value is not null
 ),
 

@@ -5,8 +5,8 @@
     )
 }}
 
--- One row per bot and pull that the history is made of. A pull dated before one that is here already stays out until the
--- history is rebuilt from its day; so does one whose raw rows have expired.
+-- One row per bot and pull that the history is made of. A pull dated before one that is here already stays out until
+-- the history is rebuilt from its day; so does one whose raw rows have expired.
 with
 
 ledger as (

@@ -41,8 +41,9 @@ new_activity as (
         events.observed_month,
         count(*) as event_count,
         sum(case when events.event_type = 'user_seen' then 1 else 0 end) as visit_count,
-        sum(case when events.event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end)
-            as attribute_event_count,
+        sum(
+            case when events.event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end
+        ) as attribute_event_count,
         sum(case when events.event_type = 'broadcast_received' then 1 else 0 end) as broadcast_count,
         max(events.observed_at) as last_observed_at,
     from events
