@@ -6,7 +6,7 @@
     {% set start = chatfuel.rebuild_start(meta.get('rebuilt_from', 'day')) %}
     {% call statement('rewind', auto_begin=false) %}
         begin transaction;
-        update {{ steps }} set pull_id = '' where bot_id = '';
+        update {{ steps }} set pull_id = pull_id where bot_id = '';
         delete from {{ this }} where {{ meta['started_at'] }} >= {{ start }};
         {%- for closed_at, columns in meta.get('reopened', {}).items() %}
             update {{ this }}
@@ -42,6 +42,6 @@
         "select pulls.bot_id, pulls.pull_id, pulls.pulled_at from " ~ pulls ~ " as pulls inner join ("
         ~ "select bot_id, max(traced_at) as traced_at from (" ~ traces | join(" union all ") ~ ") as traces group by bot_id"
         ~ ") as last_traces on pulls.bot_id = last_traces.bot_id where pulls.pulled_at <= last_traces.traced_at"
-        ~ " union all select '' as bot_id, '' as pull_id, timestamp '1970-01-01 00:00:00' as pulled_at"
+        ~ " union all " ~ chatfuel.no_step()
     ) %}
 {% endmacro %}

@@ -13,18 +13,20 @@
     pulls                   the model that lists the pulls, if it is not int_chatfuel__pulls
     started_at              the column whose rows did not exist before a rebuild (macros/history/rebuild.sql)
     reopened                {the column that closed a row: the columns to empty again}
+    rules                   a seed whose rules decide what is in the table: when they change, it is derived anew
 #}
 {% materialization pull_by_pull, default %}
     {% set meta = config.get('meta', {}) %}
     {% set steps = this.incorporate(path={'identifier': this.identifier ~ '__steps'}, type='table') %}
     {% set pulls = ref('chatfuel', meta.get('pulls', 'int_chatfuel__pulls')) %}
     {% set existing = load_cached_relation(this) %}
-    {% set starts_anew = existing is none or existing.is_view or should_full_refresh() %}
+    {% set rules = chatfuel.fingerprint(ref('chatfuel', meta['rules'])) if 'rules' in meta and not flags.EMPTY else '' %}
+    {% set starts_anew = existing is none or existing.is_view or should_full_refresh() or chatfuel.has_other_rules(steps, rules) %}
 
     {% do chatfuel.run_hooks_in_order(pre_hooks) %}
 
     {% if starts_anew %}
-        {% do chatfuel.make_empty(existing, steps) %}
+        {% do chatfuel.make_empty(existing, steps, rules) %}
     {% else %}
         {% do chatfuel.follow_contract(existing) %}
         {% if load_cached_relation(steps) is none %}
@@ -38,7 +40,7 @@
     {% set new_steps = [] if flags.EMPTY else chatfuel.new_steps(pulls, steps, meta.get('all_pulls_at_once', false)) %}
     {% for step in new_steps %}
         {% call statement('main', auto_begin=false) %}
-            {{ chatfuel.step_script(sql, step, steps, is_first=starts_anew and loop.first) }}
+            {{ chatfuel.step_script(sql, step, steps, rules, is_first=starts_anew and loop.first) }}
         {% endcall %}
     {% endfor %}
     {% if not new_steps %}
@@ -64,10 +66,10 @@
 {% endmacro %}
 
 {#
-  The empty table, made from the contract, and its steps. The one row of no bot is what two builds at once conflict on: they
-  both update it. Killed in between, this leaves a table without steps, which the next build takes over.
+  The empty table, made from the contract, and its steps. Killed in between, this leaves a table without steps, which the
+  next build takes over.
 #}
-{% macro make_empty(existing, steps) %}
+{% macro make_empty(existing, steps, rules) %}
     {% if not config.get('contract').enforced %}
         {% do exceptions.raise_compiler_error(
             this.identifier ~ " is derived pull by pull, so its contract must be enforced: its table is made from it."
@@ -88,8 +90,13 @@
     {% endcall %}
     {#- now that {{ this }} can be read: the SQL has the columns of the contract #}
     {% do get_assert_columns_equivalent(sql) %}
-    {% do chatfuel.make_steps(steps, "select '' as bot_id, '' as pull_id, timestamp '1970-01-01 00:00:00' as pulled_at") %}
+    {% do chatfuel.make_steps(steps, chatfuel.no_step(rules)) %}
 {% endmacro %}
+
+{# The row of no bot: two builds at once conflict on it. In place of a pull it has the rules that the table is made by. #}
+{% macro no_step(rules='') -%}
+    select '' as bot_id, '{{ rules }}' as pull_id, timestamp '1970-01-01 00:00:00' as pulled_at
+{%- endmacro %}
 
 {% macro make_steps(steps, rows) %}
     {% call statement('make_steps', auto_begin=false) %}
@@ -118,4 +125,21 @@
             ~ model.name ~ "+"
         ) %}
     {% endif %}
+{% endmacro %}
+
+{# What a seed says, as a hash. Order does not matter. #}
+{% macro fingerprint(seed) %}
+    {% set columns = get_column_schema_from_query('select * from ' ~ seed) | map(attribute='name') | list %}
+    {{ return(local_md5(run_query(
+        "select coalesce(string_agg(row_hash, '' order by row_hash), '') as hashes from (select "
+        ~ chatfuel.hash_key(columns) ~ " as row_hash from " ~ seed ~ ") as hashed_rows"
+    ).rows[0]['hashes'])) }}
+{% endmacro %}
+
+{# Whether a table was made by other rules than those of now. Without steps nobody knows. #}
+{% macro has_other_rules(steps, rules) %}
+    {% if not rules or load_cached_relation(steps) is none %}
+        {{ return(rules != '') }}
+    {% endif %}
+    {{ return(run_query("select max(pull_id) as rules from " ~ steps ~ " where bot_id = ''").rows[0]['rules'] != rules) }}
 {% endmacro %}

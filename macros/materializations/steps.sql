@@ -49,12 +49,12 @@
 {% endmacro %}
 
 {# One step, whole or not at all. Two builds that do the same step conflict, or the later one finds it recorded and ends. #}
-{% macro step_script(sql, step, steps, is_first) %}
+{% macro step_script(sql, step, steps, rules, is_first) %}
     {% set step_sql = chatfuel.fill_in_new_pulls(sql, step) %}
     {% set columns = model['columns'].keys() | join(', ') %}
     {% set unique_key = config.get('unique_key') %}
     begin transaction;
-    update {{ steps }} set pull_id = '' where bot_id = '';
+    update {{ steps }} set pull_id = '{{ rules }}' where bot_id = '';
     select
         case
             when count(*) > 0 then error('Another build is working on {{ this.identifier }}: nothing was written twice. Run this build again.')

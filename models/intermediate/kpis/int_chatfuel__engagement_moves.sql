@@ -1,7 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
-        meta={'all_pulls_at_once': true, 'started_at': 'observed_at'},
+        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'observed_at'},
     )
 }}
 

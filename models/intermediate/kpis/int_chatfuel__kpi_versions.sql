@@ -1,16 +1,35 @@
+{{
+    config(
+        materialized='pull_by_pull',
+        unique_key='kpi_version_key',
+        incremental_predicates=['(settled_at is null or settled_at >= ' ~ chatfuel.first_new_pull_at() ~ ')'],
+        partition_by=chatfuel.partition_by_day('settled_at'),
+        cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
+        meta={
+            'all_pulls_at_once': true,
+            'rules': 'kpi_rules',
+            'started_at': 'valid_from',
+            'reopened': {'valid_to': ['valid_to', 'settled_at'], 'settled_at': ['settled_at']},
+        },
+    )
+}}
 {%- do check_kpi_rules() %}
+-- depends_on: {{ ref('int_chatfuel__pulls') }}
 
+-- One row per version of an attribute and KPI whose rule its value meets. A step takes the versions that the new pulls
+-- started, ended or settled.
 with
 
--- Twice the same table: DuckDB would write a CTE that is read more than once out, whole, and in a view it forgets that
--- one should be inlined.
 versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
-),
-
-status_versions as (
-    select * from {{ ref('int_chatfuel__attribute_versions') }}
-    where attribute_name = 'status' and attribute_value in ('reachable', 'blocked')
+    where
+        (settled_at is null or settled_at >= {{ first_new_pull_at() }})
+        and {{ of_bots_with_new_pulls() }}
+        and (
+            valid_from >= {{ first_new_pull_at() }}
+            or valid_to >= {{ first_new_pull_at() }}
+            or settled_at >= {{ first_new_pull_at() }}
+        )
 ),
 
 attribute_names as (
@@ -31,28 +50,35 @@ named_rules as (
     from attribute_names
     inner join rules
         on {{ normalise_name('attribute_names.attribute_name') }} = rules.attribute_name
+    union all
+    -- beside the rules of the team: the users whom the bot can reach, and those who blocked it
+    select 'status', 'new_subscribers', 'equals', 'reachable'
+    union all
+    select 'status', 'blocked', 'equals', 'blocked'
 ),
 
--- Beside the rules of the team: the users whom the bot can reach, and those who blocked it.
+-- One value may meet several rules of one KPI.
 matched as (
-    select
-        versions.*,
+    select distinct
+        versions.version_key,
+        versions.bot_id,
+        versions.chatfuel_user_id,
         named_rules.kpi,
+        versions.start_reason,
+        versions.valid_from,
+        versions.valid_to,
+        versions.started_pull_id,
+        versions.settled_at,
     from versions
     inner join named_rules
         on
             versions.attribute_name = named_rules.attribute_name
             and {{ meets_rule('versions.attribute_value', 'named_rules') }}
-    union all
-    select
-        *,
-        case attribute_value when 'reachable' then 'new_subscribers' else 'blocked' end as kpi,
-    from status_versions
 ),
 
--- One value may meet several rules of one KPI.
 final as (
-    select distinct
+    select
+        {{ hash_key(['version_key', 'kpi']) }} as kpi_version_key,
         version_key,
         bot_id,
         chatfuel_user_id,
