@@ -16,14 +16,6 @@
 {% endmacro %}
 
 {#
-  For the config `incremental_predicates`: the rows of a history table that can still change, which BigQuery keeps in one
-  partition of that column, are the only ones that a MERGE looks for its keys in. DuckDB needs no such thing.
-#}
-{% macro only_where_null(column) %}
-    {{ return(['DBT_INTERNAL_DEST.' ~ column ~ ' is null'] if target.type == 'bigquery' else none) }}
-{% endmacro %}
-
-{#
   Keys are declared in the models' constraints for BigQuery, which plans joins by them and enforces nothing. DuckDB would
   enforce them, and refuses a row that one transaction deletes and adds again, as a rebuild does: columns only.
 #}
@@ -39,3 +31,8 @@
     to "{{ readers | join('", "') }}"
     {%- endif -%}
 {%- endmacro %}
+
+{# The same by the month of a date. #}
+{% macro partition_by_month(column) %}
+    {{ return({'field': column, 'data_type': 'date', 'granularity': 'month'} if target.type == 'bigquery' else none) }}
+{% endmacro %}

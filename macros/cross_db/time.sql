@@ -85,3 +85,8 @@
 {% macro days_between(earlier, later) -%}
     {{ dbt.datediff(earlier, later, 'day') }}
 {%- endmacro %}
+
+{# The first day of the month (UTC) that a timestamp lies in. #}
+{% macro month_of(timestamp) -%}
+    cast({{ dbt.date_trunc('month', timestamp) }} as date)
+{%- endmacro %}

@@ -1,26 +1,21 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='broadcast_metric_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
-{%- set processed = processed_through(['pulled_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per broadcast and pull that listed it: how its counters grew.
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }} as pulls
-    where {{ is_unprocessed(processed, 'pulls') }}
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 broadcast_list as (
     select * from {{ ref('stg_chatfuel__broadcasts') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
 ),
 
 entries as (
@@ -28,9 +23,7 @@ entries as (
     where
         not is_planned
         and sent_at <= pulled_at
-    {%- if first_date is not none %}
-            and pull_date >= date '{{ first_date }}'
-        {%- endif %}
+        and {{ in_new_pulls() }}
 ),
 
 listed as (

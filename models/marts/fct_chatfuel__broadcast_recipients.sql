@@ -1,51 +1,48 @@
-{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
-        materialized='incremental',
+        materialized='pull_by_pull',
         partition_by=chatfuel.partition_by_day('known_at'),
         cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('known_at') }}",
+        meta={'all_pulls_at_once': true, 'started_at': 'known_at'},
     )
 }}
-{%- set processed = processed_through(['known_at'], 'known_at') %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per broadcast and recipient, from the first pull on that named the recipient.
 with
 
 pulls as (
-    select
-        *,
-        {{ is_unprocessed(processed, 'pulls') }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }} as pulls
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 recipients as (
     select * from {{ ref('stg_chatfuel__broadcast_recipients') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
 ),
 
 entries as (
     select * from {{ ref('stg_chatfuel__scheduled_entries') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
 ),
 
-ranked as (
+-- The loader asks for recipients within a week of the sending, so those that are known already became known since.
+known_recipients as (
+    select recipient_key from {{ this }}
+    where
+        known_at >= {{ days_before(first_new_pull_at(), 8) }}
+        and {{ of_bots_with_new_pulls() }}
+),
+
+named_recipients as (
     select
+        {{ hash_key(['recipients.bot_id', 'recipients.broadcast_id', 'recipients.chatfuel_user_id']) }}
+            as recipient_key,
         recipients.bot_id,
         recipients.broadcast_id,
         recipients.chatfuel_user_id,
         entries.sent_at,
         pulls.pulled_at as known_at,
         pulls.pull_id,
-        row_number() over (
-            partition by recipients.bot_id, recipients.broadcast_id, recipients.chatfuel_user_id
-            order by pulls.pulled_at
-        ) as known_rank,
     from recipients
     inner join pulls
         on
@@ -56,38 +53,15 @@ ranked as (
             recipients.bot_id = entries.bot_id
             and recipients.pull_id = entries.pull_id
             and recipients.broadcast_id = entries.broadcast_id
-    where pulls.is_unprocessed
 ),
-
-first_known as (
-    select * from ranked
-    where known_rank = 1
-),
-
-{%- if is_incremental() %}
-
--- A recipient stays known since the pull that first named it.
-known as (
-    select recipient_key from {{ this }}
-    {%- if first_date is not none %}
-        where known_at >= {{ earliest_sent_at(first_date) }}
-    {%- endif %}
-),
-{%- endif %}
 
 final as (
-    select
-        {{ hash_key(['bot_id', 'broadcast_id', 'chatfuel_user_id']) }} as recipient_key,
-        bot_id,
-        broadcast_id,
-        chatfuel_user_id,
-        sent_at,
-        known_at,
-        pull_id,
-    from first_known
+    select named_recipients.*
+    from named_recipients
+    left join known_recipients
+        on named_recipients.recipient_key = known_recipients.recipient_key
+    where known_recipients.recipient_key is null
+    qualify row_number() over (partition by named_recipients.recipient_key order by named_recipients.known_at) = 1
 )
 
 select * from final
-{%- if is_incremental() %}
-where recipient_key not in (select known.recipient_key from known)
-{%- endif %}

@@ -11,7 +11,17 @@
         on
             ledger.bot_id = pulls.bot_id
             and ledger.pull_id = pulls.pull_id
-    where pulls.pull_id is null
+    where
+        pulls.pull_id is null
+        -- one whose raw rows have expired cannot be taken in
+        and exists (
+            select 1
+            from {{ ref('stg_chatfuel__users') }} as users
+            where
+                ledger.bot_id = users.bot_id
+                and ledger.pull_id = users.pull_id
+                and ledger.pull_date = users.pull_date
+        )
 {%- endset %}
 {%- if execute and flags.WHICH in ('build', 'test') and not flags.EMPTY %}
     {%- for row in run_query(late_pulls ~ " order by ledger.pulled_at").rows %}

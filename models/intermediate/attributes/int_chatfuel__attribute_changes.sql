@@ -1,28 +1,24 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='attribute_change_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('observed_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'observed_at'},
     )
 }}
-{%- set processed = processed_through(['observed_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per pull and attribute that changed for somebody.
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }} as pulls
-    where {{ is_unprocessed(processed, 'pulls') }}
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
     where
         attribute_name is not null
-    {%- if first_date is not none %}
-            and observed_at >= timestamp '{{ first_date }} 00:00:00'
-        {%- endif %}
+        and observed_at >= {{ first_new_pull_at() }}
+        and observed_at <= {{ last_new_pull_at() }}
 ),
 
 final as (

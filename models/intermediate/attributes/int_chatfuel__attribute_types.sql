@@ -1,30 +1,30 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='attribute_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('first_listed_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'first_listed_at'},
     )
 }}
-{%- set processed = processed_through(['first_listed_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per attribute: the type that the first pull which listed it gave it.
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }} as pulls
-    where {{ is_unprocessed(processed, 'pulls') }}
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 catalogue as (
     select * from {{ ref('stg_chatfuel__attributes') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
 ),
 
-first_listed as (
+known_attributes as (
+    select * from {{ this }}
+),
+
+final as (
     select
+        {{ hash_key(['catalogue.bot_id', 'catalogue.attribute_name']) }} as attribute_key,
         catalogue.bot_id,
         catalogue.attribute_name,
         catalogue.attribute_type,
@@ -34,32 +34,16 @@ first_listed as (
         on
             catalogue.bot_id = pulls.bot_id
             and catalogue.pull_id = pulls.pull_id
+    left join known_attributes
+        on
+            catalogue.bot_id = known_attributes.bot_id
+            and catalogue.attribute_name = known_attributes.attribute_name
+    where known_attributes.attribute_key is null
     qualify
         row_number() over (
             partition by catalogue.bot_id, catalogue.attribute_name
             order by pulls.pulled_at, catalogue.attribute_type
         ) = 1
-),
-
-{%- if is_incremental() %}
-
--- An attribute keeps the type that the first pull gave it.
-known as (
-    select attribute_key from {{ this }}
-),
-{%- endif %}
-
-final as (
-    select
-        {{ hash_key(['bot_id', 'attribute_name']) }} as attribute_key,
-        bot_id,
-        attribute_name,
-        attribute_type,
-        first_listed_at,
-    from first_listed
 )
 
 select * from final
-{%- if is_incremental() %}
-where attribute_key not in (select known.attribute_key from known)
-{%- endif %}

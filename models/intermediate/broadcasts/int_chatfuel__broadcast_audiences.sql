@@ -1,51 +1,46 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='audience_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
-{%- set processed = processed_through(['pulled_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per broadcast whose audience Chatfuel was asked for: the filter, and what it says in words.
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }} as pulls
-    where {{ is_unprocessed(processed, 'pulls') }}
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
-asked as (
+answers as (
     select * from {{ ref('stg_chatfuel__block_filters') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
 ),
 
 segments as (
     select * from {{ ref('stg_chatfuel__segments') }}
-    {%- if first_date is not none %}
-        where pull_date >= date '{{ first_date }}'
-    {%- endif %}
+    where {{ in_new_pulls() }}
+),
+
+known_audiences as (
+    select * from {{ this }}
 ),
 
 -- The loader asks once for a broadcast; should it have asked again, the first answer is nearest to what was sent.
 block_filters as (
-    select asked.*
-    from asked
+    select answers.*
+    from answers
     inner join pulls
         on
-            asked.bot_id = pulls.bot_id
-            and asked.pull_id = pulls.pull_id
-    {%- if is_incremental() %}
-        left join {{ this }} as known
-            on
-                asked.bot_id = known.bot_id
-                and asked.broadcast_id = known.broadcast_id
-        where known.broadcast_id is null
-    {%- endif %}
-    qualify row_number() over (partition by asked.bot_id, asked.broadcast_id order by asked.pulled_at) = 1
+            answers.bot_id = pulls.bot_id
+            and answers.pull_id = pulls.pull_id
+    left join known_audiences
+        on
+            answers.bot_id = known_audiences.bot_id
+            and answers.broadcast_id = known_audiences.broadcast_id
+    where known_audiences.broadcast_id is null
+    qualify row_number() over (partition by answers.bot_id, answers.broadcast_id order by answers.pulled_at) = 1
 ),
 
 parameters as (

@@ -1,33 +1,28 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='cohort_state_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
-{%- set processed = processed_through(['pulled_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per pull and week of sign-up: how many of those users are reachable, and were seen in the week of the pull.
 with
 
 pulls as (
     select
         *,
         cast({{ week_start('activity_date') }} as date) as observed_week,
-    from {{ ref('int_chatfuel__pulls') }} as pulls
+    from {{ ref('int_chatfuel__pulls') }}
     where
         activity_date is not null
-        and {{ is_unprocessed(processed, 'pulls') }}
+        and {{ in_new_pulls() }}
 ),
 
 users as (
     select * from {{ ref('stg_chatfuel__users') }}
     where
         signed_up_at is not null
-    {%- if first_date is not none %}
-            and pull_date >= date '{{ first_date }}'
-        {%- endif %}
+        and {{ in_new_pulls() }}
 ),
 
 dated_users as (

@@ -1,10 +1,12 @@
 {{
     config(
-        materialized='incremental',
+        materialized='pull_by_pull',
         unique_key='presence_key',
+        incremental_predicates=['valid_to is null'],
         cluster_by=['bot_id', 'attribute_name'],
-        pre_hook="{{ chatfuel.rewind('valid_from', {'valid_to': ['valid_to', 'ended_pull_id']}) }}",
+        meta={'started_at': 'valid_from', 'reopened': {'valid_to': ['valid_to', 'ended_pull_id']}},
     )
 }}
 
-{{ presence_runs(ref('int_chatfuel__observed_attributes'), 'attribute_name') }}
+-- One row per bot, attribute and uninterrupted run of pulls that list the attribute.
+{{ presence_of('attribute_name', observed=ref('int_chatfuel__observed_attributes')) }}

@@ -1,36 +1,36 @@
 {{
     config(
-        materialized='incremental',
-        unique_key=['bot_id', 'pull_id'],
-        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'pulls': 'stg_chatfuel__pulls', 'started_at': 'pulled_at'},
     )
 }}
 
+-- One row per bot and pull that the history is made of. A pull dated before one that is here already stays out until
+-- the history is rebuilt from its day; so does one whose raw rows have expired.
 with
 
 ledger as (
     select * from {{ ref('stg_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
+),
+
+pulls_with_users as (
+    select distinct
+        bot_id,
+        pull_id,
+    from {{ ref('stg_chatfuel__users') }}
+    where {{ in_new_pulls() }}
 ),
 
 last_pulls as (
-    {% if is_incremental() %}
-        select
-            bot_id,
-            max(pulled_at) as pulled_at,
-            max(pull_number) as pull_number,
-        from {{ this }}
-        group by bot_id
-    {% else %}
-        select
-            cast(null as {{ dbt.type_string() }}) as bot_id,
-            cast(null as {{ dbt.type_timestamp() }}) as pulled_at,
-            cast(null as {{ dbt.type_bigint() }}) as pull_number,
-        from ledger
-        where false
-    {% endif %}
+    select
+        bot_id,
+        max(pulled_at) as pulled_at,
+        max(pull_number) as pull_number,
+    from {{ this }}
+    group by bot_id
 ),
 
--- A pull dated before one that history already holds stays out until history is rebuilt from its day.
 new_pulls as (
     select
         ledger.bot_id,
@@ -42,9 +42,13 @@ new_pulls as (
         last_pulls.pulled_at as last_pulled_at,
         coalesce(last_pulls.pull_number, 0) as last_pull_number,
     from ledger
+    left join pulls_with_users
+        on
+            ledger.bot_id = pulls_with_users.bot_id
+            and ledger.pull_id = pulls_with_users.pull_id
     left join last_pulls
         on ledger.bot_id = last_pulls.bot_id
-    where last_pulls.bot_id is null or ledger.pulled_at > last_pulls.pulled_at
+    where ledger.users_rows = 0 or pulls_with_users.pull_id is not null
 ),
 
 numbered as (

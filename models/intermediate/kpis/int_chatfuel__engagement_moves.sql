@@ -1,39 +1,29 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='event_key',
-        on_schema_change='fail',
-        pre_hook="{{ chatfuel.rewind('observed_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'observed_at'},
     )
 }}
-{%- set processed = processed_through(['observed_at'], 'observed_at') %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per event that moved a user from one step of engagement to another.
 with
 
 pulls as (
-    select
-        *,
-        {{ is_unprocessed(processed, 'pulls') }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }} as pulls
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
     where
         event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared')
-    {%- if first_date is not none %}
-            and observed_at >= timestamp '{{ first_date }} 00:00:00'
-        {%- endif %}
+        and observed_at >= {{ first_new_pull_at() }}
+        and observed_at <= {{ last_new_pull_at() }}
+        and {{ of_bots_with_new_pulls() }}
 ),
 
-kpi_versions as (
-    select * from {{ ref('int_chatfuel__kpi_versions') }}
-    where
-        kpi = 'unsubscribed'
-    {%- if first_date is not none %}
-            and (settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00')
-        {%- endif %}
+unsubscribed_users as (
+    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
 ),
 
 step_rules as (
@@ -53,6 +43,7 @@ step_rules as (
         )
 ),
 
+-- Of bots that share a step, each has its own new pulls.
 new_events as (
     select events.*
     from events
@@ -60,11 +51,10 @@ new_events as (
         on
             events.bot_id = pulls.bot_id
             and events.pull_id = pulls.pull_id
-    where pulls.is_unprocessed
 ),
 
 -- A value that meets the rules of two steps stands for the higher one.
-judged as (
+moves as (
     select
         new_events.event_key,
         coalesce(
@@ -91,43 +81,35 @@ judged as (
     group by new_events.event_key
 ),
 
-unsubscribed as (
-    select distinct new_events.event_key
-    from new_events
-    inner join kpi_versions
-        on
-            new_events.bot_id = kpi_versions.bot_id
-            and new_events.chatfuel_user_id = kpi_versions.chatfuel_user_id
-            and new_events.observed_at >= kpi_versions.valid_from
-            and new_events.observed_at < {{ open_ended('kpi_versions.valid_to') }}
-),
-
 final as (
     select
         new_events.event_key,
         new_events.bot_id,
         new_events.chatfuel_user_id,
         {%- for side in ['from', 'to'] %}
-            case judged.{{ side }}_step_number
+            case moves.{{ side }}_step_number
                 {%- for step in var('chatfuel_engagement_steps') %}
                     when {{ loop.index }} then '{{ step }}'
                 {%- endfor %}
                 else 'none'
             end as {{ side }}_step,
         {%- endfor %}
-        judged.to_step_number > judged.from_step_number as is_up,
+        moves.to_step_number > moves.from_step_number as is_up,
         new_events.broadcast_id,
         new_events.activity_date,
         new_events.observed_at,
         new_events.pull_id,
     from new_events
-    inner join judged
-        on new_events.event_key = judged.event_key
-    left join unsubscribed
-        on new_events.event_key = unsubscribed.event_key
+    inner join moves
+        on new_events.event_key = moves.event_key
+    left join unsubscribed_users
+        on
+            new_events.bot_id = unsubscribed_users.bot_id
+            and new_events.pull_id = unsubscribed_users.pull_id
+            and new_events.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
     where
-        judged.from_step_number <> judged.to_step_number
-        and unsubscribed.event_key is null
+        moves.from_step_number <> moves.to_step_number
+        and unsubscribed_users.chatfuel_user_id is null
 )
 
 select * from final

@@ -1,44 +1,42 @@
-{#- No unique_key: what a run derives is new, so rows are added, and the table is not read for it. -#}
 {{
     config(
-        materialized='incremental',
+        materialized='pull_by_pull',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
-        pre_hook="{{ chatfuel.rewind('observed_at') }}",
+        meta={'all_pulls_at_once': true, 'started_at': 'observed_at'},
     )
 }}
-{%- set processed = processed_through(['observed_at'], 'observed_at') %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per event and KPI that it counts towards.
 with
 
 pulls as (
-    select
-        *,
-        {{ is_unprocessed(processed, 'pulls') }} as is_unprocessed,
-    from {{ ref('int_chatfuel__pulls') }} as pulls
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
-    {%- if first_date is not none %}
-        where observed_at >= timestamp '{{ first_date }} 00:00:00'
-    {%- endif %}
-),
-
-kpi_versions as (
-    select * from {{ ref('int_chatfuel__kpi_versions') }}
     where
-        kpi in ('new_subscribers', 'unsubscribed')
-    {%- if first_date is not none %}
-            and (settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00')
-        {%- endif %}
+        observed_at >= {{ first_new_pull_at() }}
+        and observed_at <= {{ last_new_pull_at() }}
+        and {{ of_bots_with_new_pulls() }}
 ),
 
 rules as (
     select * from {{ ref('kpi_rules') }}
 ),
 
+reachable_users as (
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'new_subscribers'
+),
+
+unsubscribed_users as (
+    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+),
+
+-- Of bots that share a step, each has its own new pulls.
 new_events as (
     select events.*
     from events
@@ -46,11 +44,11 @@ new_events as (
         on
             events.bot_id = pulls.bot_id
             and events.pull_id = pulls.pull_id
-    where pulls.is_unprocessed
 ),
 
-counted as (
-    select
+-- One value may meet several rules of one KPI.
+counted_events as (
+    select distinct
         new_events.*,
         rules.kpi,
     from new_events
@@ -68,44 +66,34 @@ counted as (
     union all
     select
         new_events.*,
-        kpi_versions.kpi,
+        'new_subscribers' as kpi,
     from new_events
-    inner join kpi_versions
+    inner join reachable_users
         on
-            new_events.bot_id = kpi_versions.bot_id
-            and new_events.chatfuel_user_id = kpi_versions.chatfuel_user_id
-            and new_events.observed_at >= kpi_versions.valid_from
-            and new_events.observed_at < {{ open_ended('kpi_versions.valid_to') }}
-    where new_events.event_type = 'user_signed_up' and kpi_versions.kpi = 'new_subscribers'
-),
-
-unsubscribed as (
-    select distinct counted.event_key
-    from counted
-    inner join kpi_versions
-        on
-            counted.bot_id = kpi_versions.bot_id
-            and counted.chatfuel_user_id = kpi_versions.chatfuel_user_id
-            and counted.observed_at >= kpi_versions.valid_from
-            and counted.observed_at < {{ open_ended('kpi_versions.valid_to') }}
-    where kpi_versions.kpi = 'unsubscribed'
+            new_events.bot_id = reachable_users.bot_id
+            and new_events.pull_id = reachable_users.pull_id
+            and new_events.chatfuel_user_id = reachable_users.chatfuel_user_id
+    where new_events.event_type = 'user_signed_up'
 ),
 
 final as (
-    select distinct
-        {{ hash_key(['counted.event_key', 'counted.kpi']) }} as kpi_event_key,
-        counted.event_key,
-        counted.bot_id,
-        counted.chatfuel_user_id,
-        counted.kpi,
-        counted.broadcast_id,
-        counted.activity_date,
-        counted.observed_at,
-        counted.pull_id,
-    from counted
-    left join unsubscribed
-        on counted.event_key = unsubscribed.event_key
-    where counted.kpi = 'unsubscribed' or unsubscribed.event_key is null
+    select
+        {{ hash_key(['counted_events.event_key', 'counted_events.kpi']) }} as kpi_event_key,
+        counted_events.event_key,
+        counted_events.bot_id,
+        counted_events.chatfuel_user_id,
+        counted_events.kpi,
+        counted_events.broadcast_id,
+        counted_events.activity_date,
+        counted_events.observed_at,
+        counted_events.pull_id,
+    from counted_events
+    left join unsubscribed_users
+        on
+            counted_events.bot_id = unsubscribed_users.bot_id
+            and counted_events.pull_id = unsubscribed_users.pull_id
+            and counted_events.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
+    where counted_events.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
 )
 
 select * from final

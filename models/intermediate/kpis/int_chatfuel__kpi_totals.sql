@@ -1,25 +1,24 @@
 {{
     config(
-        materialized='incremental',
-        unique_key='kpi_total_key',
-        pre_hook="{{ chatfuel.rewind('pulled_at') }}",
+        materialized='pull_by_pull',
+        meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
-{%- set processed = processed_through(['pulled_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
+-- One row per pull and KPI: how many users met its rule at that pull.
 with
 
 pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }} as pulls
-    where {{ is_unprocessed(processed, 'pulls') }}
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
 ),
 
-kpi_versions as (
-    select * from {{ ref('int_chatfuel__kpi_versions') }}
-    {%- if first_date is not none %}
-        where settled_at is null or settled_at >= timestamp '{{ first_date }} 00:00:00'
-    {%- endif %}
+standing_kpis as (
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+),
+
+unsubscribed_users as (
+    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
 ),
 
 kpis as (
@@ -30,43 +29,20 @@ kpis as (
     select 'blocked' as kpi
 ),
 
-standing as (
-    select
-        pulls.bot_id,
-        pulls.pull_id,
-        kpi_versions.chatfuel_user_id,
-        kpi_versions.kpi,
-    from pulls
-    inner join kpi_versions
-        on
-            pulls.bot_id = kpi_versions.bot_id
-            and pulls.pulled_at >= kpi_versions.valid_from
-            and pulls.pulled_at < {{ open_ended('kpi_versions.valid_to') }}
-),
-
-unsubscribed as (
-    select distinct
-        bot_id,
-        pull_id,
-        chatfuel_user_id,
-    from standing
-    where kpi = 'unsubscribed'
-),
-
 totals as (
     select
-        standing.bot_id,
-        standing.pull_id,
-        standing.kpi,
-        count(distinct standing.chatfuel_user_id) as total_users,
-    from standing
-    left join unsubscribed
+        standing_kpis.bot_id,
+        standing_kpis.pull_id,
+        standing_kpis.kpi,
+        count(*) as total_users,
+    from standing_kpis
+    left join unsubscribed_users
         on
-            standing.bot_id = unsubscribed.bot_id
-            and standing.pull_id = unsubscribed.pull_id
-            and standing.chatfuel_user_id = unsubscribed.chatfuel_user_id
-    where standing.kpi = 'unsubscribed' or unsubscribed.chatfuel_user_id is null
-    group by standing.bot_id, standing.pull_id, standing.kpi
+            standing_kpis.bot_id = unsubscribed_users.bot_id
+            and standing_kpis.pull_id = unsubscribed_users.pull_id
+            and standing_kpis.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
+    where standing_kpis.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
+    group by standing_kpis.bot_id, standing_kpis.pull_id, standing_kpis.kpi
 ),
 
 final as (

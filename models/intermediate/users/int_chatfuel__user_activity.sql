@@ -1,83 +1,127 @@
-{#- No unique_key: the months that a run counts are deleted before it adds them. -#}
 {{
     config(
-        materialized='incremental',
-        on_schema_change='fail',
+        materialized='pull_by_pull',
+        unique_key='user_month_key',
+        incremental_predicates=['observed_month >= ' ~ chatfuel.month_of(chatfuel.first_new_pull_at())],
+        partition_by=chatfuel.partition_by_month('observed_month'),
         cluster_by=['bot_id', 'chatfuel_user_id'],
-        pre_hook="{{ chatfuel.delete_months_to_count() }}",
+        meta={'all_pulls_at_once': true, 'started_at': 'last_observed_at', 'rebuilt_from': 'month'},
     )
 }}
-{%- set processed = processed_through(['last_observed_at']) %}
-{%- set first_date = first_unprocessed_date(processed) %}
 
--- Asked for its dates only: depends_on: {{ ref('int_chatfuel__pulls') }}
+-- One row per user and month (UTC) of the pulls that told of the user: how much, and the last broadcast received.
 with
 
-events as {{ inlined() }} (
+events as (
     select
-        bot_id,
-        chatfuel_user_id,
-        event_type,
-        broadcast_id,
-        occurred_at,
-        observed_at,
-        cast({{ dbt.date_trunc('month', 'observed_at') }} as date) as observed_month,
+        *,
+        {{ month_of('observed_at') }} as observed_month,
     from {{ ref('fct_chatfuel__user_events') }}
-    {%- if first_date is not none %}
-        where observed_at >= timestamp '{{ first_date.replace(day=1) }} 00:00:00'
-    {%- endif %}
+    where
+        observed_at >= {{ first_new_pull_at() }}
+        and observed_at <= {{ last_new_pull_at() }}
+        and {{ of_bots_with_new_pulls() }}
 ),
 
-counts as (
+-- Of bots that share a step, each has its own new pulls.
+pulls as (
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
+),
+
+known_activity as (
+    select * from {{ this }}
+    where observed_month >= {{ month_of(first_new_pull_at()) }}
+),
+
+new_activity as (
     select
-        bot_id,
-        chatfuel_user_id,
-        observed_month,
+        events.bot_id,
+        events.chatfuel_user_id,
+        events.observed_month,
         count(*) as event_count,
-        sum(case when event_type = 'user_seen' then 1 else 0 end) as visit_count,
-        sum(case when event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end)
-            as attribute_event_count,
-        sum(case when event_type = 'broadcast_received' then 1 else 0 end) as broadcast_count,
-        max(observed_at) as last_observed_at,
+        sum(case when events.event_type = 'user_seen' then 1 else 0 end) as visit_count,
+        sum(
+            case when events.event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end
+        ) as attribute_event_count,
+        sum(case when events.event_type = 'broadcast_received' then 1 else 0 end) as broadcast_count,
+        max(events.observed_at) as last_observed_at,
     from events
-    group by bot_id, chatfuel_user_id, observed_month
+    inner join pulls
+        on
+            events.bot_id = pulls.bot_id
+            and events.pull_id = pulls.pull_id
+    group by events.bot_id, events.chatfuel_user_id, events.observed_month
 ),
 
 last_broadcasts as (
     select
-        bot_id,
-        chatfuel_user_id,
-        observed_month,
-        broadcast_id,
-        occurred_at,
+        events.bot_id,
+        events.chatfuel_user_id,
+        events.observed_month,
+        events.broadcast_id,
+        events.occurred_at,
     from events
-    where event_type = 'broadcast_received'
+    inner join pulls
+        on
+            events.bot_id = pulls.bot_id
+            and events.pull_id = pulls.pull_id
+    where events.event_type = 'broadcast_received'
     qualify
         row_number() over (
-            partition by bot_id, chatfuel_user_id, observed_month
-            order by occurred_at desc, broadcast_id desc
+            partition by events.bot_id, events.chatfuel_user_id, events.observed_month
+            order by events.occurred_at desc, events.broadcast_id desc
         ) = 1
+),
+
+activity as (
+    select
+        new_activity.*,
+        known_activity.event_count as known_event_count,
+        known_activity.visit_count as known_visit_count,
+        known_activity.attribute_event_count as known_attribute_event_count,
+        known_activity.broadcast_count as known_broadcast_count,
+        known_activity.last_broadcast_id as known_broadcast_id,
+        known_activity.last_broadcast_at as known_broadcast_at,
+        last_broadcasts.broadcast_id as new_broadcast_id,
+        last_broadcasts.occurred_at as new_broadcast_at,
+        -- of two sent in the same second, the one with the higher id
+        coalesce(
+            last_broadcasts.occurred_at > known_activity.last_broadcast_at
+            or (
+                last_broadcasts.occurred_at = known_activity.last_broadcast_at
+                and last_broadcasts.broadcast_id > known_activity.last_broadcast_id
+            ),
+            known_activity.last_broadcast_at is null
+        ) as is_new_broadcast_last,
+    from new_activity
+    left join last_broadcasts
+        on
+            new_activity.bot_id = last_broadcasts.bot_id
+            and new_activity.chatfuel_user_id = last_broadcasts.chatfuel_user_id
+            and new_activity.observed_month = last_broadcasts.observed_month
+    left join known_activity
+        on
+            new_activity.bot_id = known_activity.bot_id
+            and new_activity.chatfuel_user_id = known_activity.chatfuel_user_id
+            and new_activity.observed_month = known_activity.observed_month
 ),
 
 final as (
     select
-        {{ hash_key(['counts.bot_id', 'counts.chatfuel_user_id', 'counts.observed_month']) }} as user_month_key,
-        counts.bot_id,
-        counts.chatfuel_user_id,
-        counts.observed_month,
-        cast(counts.event_count as {{ dbt.type_bigint() }}) as event_count,
-        cast(counts.visit_count as {{ dbt.type_bigint() }}) as visit_count,
-        cast(counts.attribute_event_count as {{ dbt.type_bigint() }}) as attribute_event_count,
-        cast(counts.broadcast_count as {{ dbt.type_bigint() }}) as broadcast_count,
-        last_broadcasts.broadcast_id as last_broadcast_id,
-        last_broadcasts.occurred_at as last_broadcast_at,
-        counts.last_observed_at,
-    from counts
-    left join last_broadcasts
-        on
-            counts.bot_id = last_broadcasts.bot_id
-            and counts.chatfuel_user_id = last_broadcasts.chatfuel_user_id
-            and counts.observed_month = last_broadcasts.observed_month
+        {{ hash_key(['bot_id', 'chatfuel_user_id', 'observed_month']) }} as user_month_key,
+        bot_id,
+        chatfuel_user_id,
+        observed_month,
+        cast(event_count + coalesce(known_event_count, 0) as {{ dbt.type_bigint() }}) as event_count,
+        cast(visit_count + coalesce(known_visit_count, 0) as {{ dbt.type_bigint() }}) as visit_count,
+        cast(attribute_event_count + coalesce(known_attribute_event_count, 0) as {{ dbt.type_bigint() }})
+            as attribute_event_count,
+        cast(broadcast_count + coalesce(known_broadcast_count, 0) as {{ dbt.type_bigint() }}) as broadcast_count,
+        case when is_new_broadcast_last then new_broadcast_id else known_broadcast_id end as last_broadcast_id,
+        case when is_new_broadcast_last then new_broadcast_at else known_broadcast_at end as last_broadcast_at,
+        last_observed_at,
+    from activity
 )
 
 select * from final

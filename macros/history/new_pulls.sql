@@ -1,0 +1,61 @@
+{#
+  What the SQL of a model that is derived pull by pull says of the new pulls. As they stand these conditions hold for every
+  pull, so that the SQL can be compiled, linted and unit-tested with the rows of one step; the materialization replaces them
+  by constants, so that a warehouse reads the partitions of the new pulls and no others.
+#}
+
+{# Rows of the new pulls, in a relation with bot_id, pull_id, pull_date and pulled_at. #}
+{% macro in_new_pulls() -%}
+    true /* in the new pulls */
+{%- endmacro %}
+
+{# Rows of bots that have a new pull. #}
+{% macro of_bots_with_new_pulls() -%}
+    true /* of bots with new pulls */
+{%- endmacro %}
+
+{# The pulled_at of the first of the new pulls, and of the last. #}
+{% macro first_new_pull_at() -%}
+    timestamp '1970-01-01 00:00:00' /* first new pull */
+{%- endmacro %}
+
+{% macro last_new_pull_at() -%}
+    timestamp '9999-12-31 00:00:00' /* last new pull */
+{%- endmacro %}
+
+{% macro fill_in_new_pulls(sql, step) %}
+    {% set times = step | map(attribute='pulled_at') | sort %}
+    {{ return(
+        sql
+        | replace(chatfuel.in_new_pulls(), chatfuel.new_pulls_condition(step))
+        | replace(chatfuel.of_bots_with_new_pulls(), chatfuel.new_bots_condition(step))
+        | replace(chatfuel.first_new_pull_at(), "timestamp '" ~ times | first ~ "'")
+        | replace(chatfuel.last_new_pull_at(), "timestamp '" ~ times | last ~ "'")
+    ) }}
+{% endmacro %}
+
+{#
+  Plain equalities where a bot has one new pull, which warehouses compare quickest, and a span where it has several: a step
+  takes a bot's new pulls without a gap. (A late pull may lie within; models join the pulls of the history anyway.)
+#}
+{% macro new_pulls_condition(step) -%}
+    {%- set dates = step | map(attribute='pull_date') | sort -%}
+    (pull_date >= date '{{ dates | first }}' and pull_date <= date '{{ dates | last }}' and (
+    {%- for bot_id in step | map(attribute='bot_id') | unique -%}
+        {%- set bot_pulls = step | selectattr('bot_id', 'equalto', bot_id) | list -%}
+        {{ " or " if not loop.first }}(bot_id = '{{ bot_id }}'
+        {%- if bot_pulls | length == 1 %} and pull_id = '{{ bot_pulls[0]["pull_id"] }}'
+        {%- else %} and pulled_at >= timestamp '{{ bot_pulls[0]["pulled_at"] }}' and pulled_at <= timestamp '{{ bot_pulls[-1]["pulled_at"] }}'
+        {%- endif %})
+    {%- endfor -%}
+    ))
+{%- endmacro %}
+
+{% macro new_bots_condition(step) -%}
+    {%- set bot_ids = step | map(attribute='bot_id') | unique | list -%}
+    {%- if bot_ids | length == 1 -%}
+        bot_id = '{{ bot_ids[0] }}'
+    {%- else -%}
+        bot_id in ('{{ bot_ids | join("', '") }}')
+    {%- endif -%}
+{%- endmacro %}
