@@ -45,3 +45,11 @@
         ).rows[0]['first_date']
     ) }}
 {% endmacro %}
+
+{# Whether a row is of the last pull of every bot, by a constant: column is a date of pulls, named so, or a timestamp. #}
+{% macro is_of_last_pulls(column) -%}
+    {%- set first_date = chatfuel.earliest_last_pull_date() -%}
+    {{ column }} >= {{
+        "date '" ~ first_date ~ "'" if column.endswith('_date') else "timestamp '" ~ first_date ~ " 00:00:00'"
+    }}
+{%- endmacro %}

@@ -1,10 +1,14 @@
-{#- A match anywhere in the value passes. `is_raw` keeps BigQuery from reading backslashes; DuckDB never does. -#}
+{#- Null passes. A match anywhere in the value passes. `is_raw` keeps BigQuery from reading backslashes; DuckDB never does. -#}
 {% test expect_column_values_to_match_regex(
     model, column_name, regex, row_condition=none, is_raw=false, flags=''
 ) %}
-    {{ dbt_expectations.failing_rows(
-        model, dbt_expectations.matches_regex(column_name, regex, is_raw, flags), row_condition
-    ) }}
+    select *
+    from {{ model }}
+    where
+        not ({{ dbt_expectations.matches_regex(column_name, regex, is_raw, flags) }})
+        {%- if row_condition %}
+        and ({{ row_condition }})
+        {%- endif %}
 {% endtest %}
 
 {% macro matches_regex(column_name, regex, is_raw, flags) %}
