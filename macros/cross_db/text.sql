@@ -49,3 +49,19 @@
 {% macro bigquery__sha256_hex(text) -%}
     to_hex(sha256({{ text }}))
 {%- endmacro %}
+
+{#
+  A whole number from 0 up to 2^40 that stands for texts: the sum of many fits, so two sets of rows can be compared by two
+  numbers. (DuckDB combines the hashes of several columns by xor, which does not notice values that change places.)
+#}
+{% macro hash_number(columns) -%}
+    {{ adapter.dispatch('hash_text_to_number', 'chatfuel')(chatfuel.key_text(columns)) }}
+{%- endmacro %}
+
+{% macro default__hash_text_to_number(text) -%}
+    cast(hash({{ text }}) % 1099511627776 as bigint)
+{%- endmacro %}
+
+{% macro bigquery__hash_text_to_number(text) -%}
+    (farm_fingerprint({{ text }}) & 1099511627775)
+{%- endmacro %}

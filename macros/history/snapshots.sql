@@ -30,26 +30,3 @@
         when '' then null
     end
 {%- endmacro %}
-
-{# The pull_date, as a constant, from which on every bot's last pull lies. #}
-{% macro earliest_last_pull_date() %}
-    {% set pulls = ref('int_chatfuel__pulls') %}
-    {#- compiled on an empty warehouse, as a linter does, there is no pull to ask for #}
-    {% if not execute or load_relation(pulls) is none %}
-        {{ return('1970-01-01') }}
-    {% endif %}
-    {{ return(
-        run_query(
-            "select coalesce(min(last_date), date '1970-01-01') as first_date from ("
-            ~ "select bot_id, max(pull_date) as last_date from " ~ pulls ~ " group by bot_id) as last_pulls"
-        ).rows[0]['first_date']
-    ) }}
-{% endmacro %}
-
-{# Whether a row is of the last pull of every bot, by a constant: column is a date of pulls, named so, or a timestamp. #}
-{% macro is_of_last_pulls(column) -%}
-    {%- set first_date = chatfuel.earliest_last_pull_date() -%}
-    {{ column }} >= {{
-        "date '" ~ first_date ~ "'" if column.endswith('_date') else "timestamp '" ~ first_date ~ " 00:00:00'"
-    }}
-{%- endmacro %}

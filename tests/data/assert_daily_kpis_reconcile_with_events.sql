@@ -8,7 +8,7 @@ kpi_values as (
 
 events as {{ inlined() }} (
     select * from {{ ref('fct_chatfuel__user_events') }}
-    where observed_at >= {{ days_before("timestamp '" ~ earliest_last_pull_date() ~ " 00:00:00'", 60) }}
+    where {{ is_of_last_pulls('observed_at', days=60) }}
 ),
 
 rules as (
@@ -21,7 +21,7 @@ unsubscribed as (
         kpi = 'unsubscribed'
         and (
             settled_at is null
-            or settled_at >= {{ days_before("timestamp '" ~ earliest_last_pull_date() ~ " 00:00:00'", 60) }}
+            or {{ is_of_last_pulls('settled_at', days=60) }}
         )
 ),
 

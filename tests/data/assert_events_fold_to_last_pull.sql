@@ -1,43 +1,42 @@
--- The law: what was known before the last pull, plus the events of the last pull, is the last pull. Day by day this
--- proves the whole log; a row here is a value that the events say and the pull does not, or the other way round.
+-- The law: what was known before the last pull, plus the events of the last pull, is the last pull. Day by day this proves
+-- the whole log. Users are compared by one number that stands for all their values; a row here is a user whose values the
+-- events say and the pull does not, or the other way round.
 -- (status has events of its own; assert_open_versions_are_the_last_pull looks after it.)
 with
 
 last_pulls as (
-    select *
-    from {{ ref('int_chatfuel__pulls') }}
-    qualify row_number() over (partition by bot_id order by pulled_at desc) = 1
+    select * from {{ ref('int_chatfuel__last_pulls') }}
 ),
 
 versions as (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
     where
         attribute_name <> 'status'
-        and (settled_at is null or settled_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00')
+        and (settled_at is null or {{ is_of_last_pulls('settled_at') }})
 ),
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
     where
-        observed_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
+        {{ is_of_last_pulls('observed_at') }}
         and event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared')
 ),
 
 observed_values as (
     select * from {{ ref('int_chatfuel__observed_values') }}
     where
-        pull_date >= date '{{ earliest_last_pull_date() }}'
+        {{ is_of_last_pulls('pull_date') }}
         and attribute_name <> 'status'
 ),
 
 observed_attributes as (
     select * from {{ ref('int_chatfuel__observed_attributes') }}
-    where pull_date >= date '{{ earliest_last_pull_date() }}'
+    where {{ is_of_last_pulls('pull_date') }}
 ),
 
 users as (
     select * from {{ ref('stg_chatfuel__users') }}
-    where pull_date >= date '{{ earliest_last_pull_date() }}'
+    where {{ is_of_last_pulls('pull_date') }}
 ),
 
 -- Also values that are hidden because the user or the attribute was away; at a bot's first pull, the baseline.
@@ -47,6 +46,7 @@ known_before as (
         versions.chatfuel_user_id,
         versions.attribute_name,
         versions.attribute_value,
+        1 as sign,
     from versions
     inner join last_pulls
         on versions.bot_id = last_pulls.bot_id
@@ -69,31 +69,17 @@ last_events as (
             and events.pull_id = last_pulls.pull_id
 ),
 
+-- An event takes the value before it away and puts the new one in its place.
 folded as (
-    select
-        coalesce(known_before.bot_id, last_events.bot_id) as bot_id,
-        coalesce(known_before.chatfuel_user_id, last_events.chatfuel_user_id) as chatfuel_user_id,
-        coalesce(known_before.attribute_name, last_events.attribute_name) as attribute_name,
-        case
-            when last_events.event_key is null then known_before.attribute_value else last_events.new_value
-        end as attribute_value,
-    from known_before
-    full join last_events
-        on
-            known_before.bot_id = last_events.bot_id
-            and known_before.chatfuel_user_id = last_events.chatfuel_user_id
-            and known_before.attribute_name = last_events.attribute_name
-),
-
-last_users as (
-    select
-        users.bot_id,
-        users.chatfuel_user_id,
-    from users
-    inner join last_pulls
-        on
-            users.bot_id = last_pulls.bot_id
-            and users.pull_id = last_pulls.pull_id
+    select * from known_before
+    union all
+    select bot_id, chatfuel_user_id, attribute_name, old_value as attribute_value, -1 as sign
+    from last_events
+    where old_value is not null
+    union all
+    select bot_id, chatfuel_user_id, attribute_name, new_value as attribute_value, 1 as sign
+    from last_events
+    where new_value is not null
 ),
 
 last_attributes as (
@@ -107,49 +93,59 @@ last_attributes as (
             and observed_attributes.pull_id = last_pulls.pull_id
 ),
 
--- exists, for from joins alone DuckDB's planner may begin with all users times all attributes of a bot.
-expected as (
-    select * from folded
-    where
-        attribute_value is not null
-        and exists (
-            select 1
-            from last_users
-            where
-                folded.bot_id = last_users.bot_id
-                and folded.chatfuel_user_id = last_users.chatfuel_user_id
-        )
-        and exists (
-            select 1
-            from last_attributes
-            where
-                folded.bot_id = last_attributes.bot_id
-                and folded.attribute_name = last_attributes.attribute_name
-        )
+expected_users as (
+    select
+        folded.bot_id,
+        folded.chatfuel_user_id,
+        sum(folded.sign) as values_count,
+        sum(folded.sign * {{ hash_number(['folded.attribute_name', 'folded.attribute_value']) }}) as values_number,
+    from folded
+    inner join last_attributes
+        on
+            folded.bot_id = last_attributes.bot_id
+            and folded.attribute_name = last_attributes.attribute_name
+    group by folded.bot_id, folded.chatfuel_user_id
 ),
 
-actual as (
-    select observed_values.*
+pulled_users as (
+    select
+        observed_values.bot_id,
+        observed_values.chatfuel_user_id,
+        count(*) as values_count,
+        sum({{ hash_number(['observed_values.attribute_name', 'observed_values.attribute_value']) }}) as values_number,
     from observed_values
     inner join last_pulls
         on
             observed_values.bot_id = last_pulls.bot_id
             and observed_values.pull_id = last_pulls.pull_id
+    group by observed_values.bot_id, observed_values.chatfuel_user_id
+),
+
+last_users as (
+    select
+        users.bot_id,
+        users.chatfuel_user_id,
+    from users
+    inner join last_pulls
+        on
+            users.bot_id = last_pulls.bot_id
+            and users.pull_id = last_pulls.pull_id
 )
 
 select
-    coalesce(expected.bot_id, actual.bot_id) as bot_id,
-    coalesce(expected.chatfuel_user_id, actual.chatfuel_user_id) as chatfuel_user_id,
-    coalesce(expected.attribute_name, actual.attribute_name) as attribute_name,
-    expected.attribute_value as folded_value,
-    actual.attribute_value as pulled_value,
-from expected
-full join actual
+    last_users.bot_id,
+    last_users.chatfuel_user_id,
+    expected_users.values_count as folded_values,
+    pulled_users.values_count as pulled_values,
+from last_users
+left join expected_users
     on
-        expected.bot_id = actual.bot_id
-        and expected.chatfuel_user_id = actual.chatfuel_user_id
-        and expected.attribute_name = actual.attribute_name
+        last_users.bot_id = expected_users.bot_id
+        and last_users.chatfuel_user_id = expected_users.chatfuel_user_id
+left join pulled_users
+    on
+        last_users.bot_id = pulled_users.bot_id
+        and last_users.chatfuel_user_id = pulled_users.chatfuel_user_id
 where
-    expected.attribute_value is null
-    or actual.attribute_value is null
-    or expected.attribute_value <> actual.attribute_value
+    coalesce(expected_users.values_count, 0) <> coalesce(pulled_users.values_count, 0)
+    or coalesce(expected_users.values_number, 0) <> coalesce(pulled_users.values_number, 0)

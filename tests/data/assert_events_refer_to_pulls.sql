@@ -3,7 +3,7 @@ with
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
-    where observed_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
+    where {{ is_of_last_pulls('observed_at') }}
 ),
 
 pulls as (

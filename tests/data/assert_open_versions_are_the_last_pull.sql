@@ -5,9 +5,7 @@
 with
 
 last_pulls as (
-    select *
-    from {{ ref('int_chatfuel__pulls') }}
-    qualify row_number() over (partition by bot_id order by pulled_at desc) = 1
+    select * from {{ ref('int_chatfuel__last_pulls') }}
 ),
 
 open_versions as (
@@ -19,7 +17,7 @@ open_versions as (
 
 observed_values as (
     select * from {{ ref('int_chatfuel__observed_values') }}
-    where pull_date >= date '{{ earliest_last_pull_date() }}'
+    where {{ is_of_last_pulls('pull_date') }}
 ),
 
 pulled as (

@@ -2,9 +2,7 @@
 with
 
 last_pulls as (
-    select *
-    from {{ ref('int_chatfuel__pulls') }}
-    qualify row_number() over (partition by bot_id order by pulled_at desc) = 1
+    select * from {{ ref('int_chatfuel__last_pulls') }}
 ),
 
 ledger as (
@@ -13,7 +11,7 @@ ledger as (
 
 events as (
     select * from {{ ref('fct_chatfuel__user_events') }}
-    where observed_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
+    where {{ is_of_last_pulls('observed_at') }}
 ),
 
 movements as (

@@ -1,4 +1,5 @@
--- What dbt's snapshot holds of a user now is what the history holds open: same users, same profile, same status.
+-- What dbt's snapshot holds of a user now is what the history holds open: same users, same profile, same status. Users are
+-- compared by one number that stands for all their fields.
 with
 
 snapshot_users as (
@@ -18,32 +19,37 @@ snapshot_values as (
     select
         bot_id,
         chatfuel_user_id,
-        replace(column_name, '_', ' ') as attribute_name,
-        attribute_value,
+        {%- for field in profile_fields() %}
+        case when {{ field | replace(' ', '_') }} <> '' then 1 else 0 end
+        {{- " +" if not loop.last else " as values_count," }}
+        {%- endfor %}
+        {%- for field in profile_fields() %}
+        case when {{ field | replace(' ', '_') }} <> '' then {{ hash_number(["'" ~ field ~ "'", field | replace(' ', '_')]) }} else 0 end
+        {{- " +" if not loop.last else " as values_number," }}
+        {%- endfor %}
     from snapshot_users
-    unpivot (
-        attribute_value for column_name in (
-            {%- for field in profile_fields() %}
-            {{ field | replace(' ', '_') }}{{ "," if not loop.last }}
-            {%- endfor %}
-        )
-    )
-    where attribute_value <> ''
+),
+
+history_values as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        count(*) as values_count,
+        sum({{ hash_number(['attribute_name', 'attribute_value']) }}) as values_number,
+    from open_versions
+    group by bot_id, chatfuel_user_id
 )
 
 select
-    coalesce(snapshot_values.bot_id, open_versions.bot_id) as bot_id,
-    coalesce(snapshot_values.chatfuel_user_id, open_versions.chatfuel_user_id) as chatfuel_user_id,
-    coalesce(snapshot_values.attribute_name, open_versions.attribute_name) as attribute_name,
-    snapshot_values.attribute_value as snapshot_value,
-    open_versions.attribute_value as history_value,
+    coalesce(snapshot_values.bot_id, history_values.bot_id) as bot_id,
+    coalesce(snapshot_values.chatfuel_user_id, history_values.chatfuel_user_id) as chatfuel_user_id,
+    snapshot_values.values_count as snapshot_values,
+    history_values.values_count as history_values,
 from snapshot_values
-full join open_versions
+full join history_values
     on
-        snapshot_values.bot_id = open_versions.bot_id
-        and snapshot_values.chatfuel_user_id = open_versions.chatfuel_user_id
-        and snapshot_values.attribute_name = open_versions.attribute_name
+        snapshot_values.bot_id = history_values.bot_id
+        and snapshot_values.chatfuel_user_id = history_values.chatfuel_user_id
 where
-    snapshot_values.attribute_value is null
-    or open_versions.attribute_value is null
-    or snapshot_values.attribute_value <> open_versions.attribute_value
+    coalesce(snapshot_values.values_count, 0) <> coalesce(history_values.values_count, 0)
+    or coalesce(snapshot_values.values_number, 0) <> coalesce(history_values.values_number, 0)

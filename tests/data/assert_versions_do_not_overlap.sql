@@ -1,27 +1,36 @@
--- Of one attribute of one user, two versions never hold at the same time. Looked at: versions that started at the last
--- pulls, and all that were open or hidden then.
+-- Of one attribute of one user, two versions never hold at the same time. Looked at: what the last pulls started, beside what
+-- was open or hidden then.
 with
 
 versions as {{ inlined() }} (
     select * from {{ ref('int_chatfuel__attribute_versions') }}
-    where settled_at is null or settled_at >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
+    where settled_at is null or {{ is_of_last_pulls('settled_at') }}
 ),
 
-new_versions as (
-    select * from versions
-    where valid_from >= timestamp '{{ earliest_last_pull_date() }} 00:00:00'
+new_keys as (
+    select distinct
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+    from versions
+    where {{ is_of_last_pulls('valid_from') }}
+),
+
+followed_versions as (
+    select
+        versions.version_key,
+        versions.valid_to,
+        lead(versions.valid_from) over (
+            partition by versions.bot_id, versions.chatfuel_user_id, versions.attribute_name
+            order by versions.valid_from
+        ) as next_valid_from,
+    from versions
+    inner join new_keys
+        on
+            versions.bot_id = new_keys.bot_id
+            and versions.chatfuel_user_id = new_keys.chatfuel_user_id
+            and versions.attribute_name = new_keys.attribute_name
 )
 
-select
-    new_versions.version_key,
-    versions.version_key as overlapped_version_key,
-from new_versions
-inner join versions
-    on
-        new_versions.bot_id = versions.bot_id
-        and new_versions.chatfuel_user_id = versions.chatfuel_user_id
-        and new_versions.attribute_name = versions.attribute_name
-        and new_versions.version_key <> versions.version_key
-where
-    new_versions.valid_from < {{ open_ended('versions.valid_to') }}
-    and versions.valid_from < {{ open_ended('new_versions.valid_to') }}
+select * from followed_versions
+where next_valid_from < {{ open_ended('valid_to') }}

@@ -2,15 +2,11 @@ with
 
 users as (
     select * from {{ ref('stg_chatfuel__users') }}
-    where pull_date >= date '{{ earliest_last_pull_date() }}'
+    where {{ is_of_last_pulls('pull_date') }}
 ),
 
 last_pulls as (
-    select
-        bot_id,
-        max(pulled_at) as pulled_at,
-    from {{ ref('int_chatfuel__pulls') }}
-    group by bot_id
+    select * from {{ ref('int_chatfuel__last_pulls') }}
 ),
 
 final as (

@@ -4,7 +4,7 @@
 ) %}
     {{- config(fail_calc='coalesce(sum(failures), 0)') -}}
     {#- dbt does not see the ref inside the macro -#}
-    {%- set depends_on = ref('int_chatfuel__pulls') if of_last_pulls or live_or_of_last_pulls -%}
+    {%- set depends_on = ref('int_chatfuel__last_pulls') if of_last_pulls or live_or_of_last_pulls -%}
     {%- set count_not = 'count(case when not (' -%}
     {%- set end_of_count = ') then 1 end)' -%}
     {%- set checks = [] -%}
