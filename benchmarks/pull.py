@@ -34,11 +34,7 @@ def sandbox(users: int, attributes: int) -> Iterator[str]:
 
 
 def parts(url: str, folder: str) -> dict[str, float]:
-    """Time the parts of a pull one after the other.
-
-    ``exports`` is what the server and the network take alone: the users exports, read and thrown away.
-    """
-    from loader.convert import convert
+    """Time what the server and the network take alone: the users exports, read and thrown away; then land a pull."""
     from loader.pull import fetch, plan
 
     class Nowhere:
@@ -57,36 +53,31 @@ def parts(url: str, folder: str) -> dict[str, float]:
     for chunk in chunks:
         client.download_users(BOT_ID, chunk, nowhere)
     seconds["exports"] = monotonic() - started
-    started = monotonic()
     fetch(client, landed, (), _silent)
-    seconds["fetch"] = monotonic() - started
     client.close()
-    with landed.workspace() as workdir:
-        started = monotonic()
-        convert(landed, workdir, _silent)
-        seconds["convert"] = monotonic() - started
     size = sum(path.stat().st_size for path in landed.path.iterdir())
     return {**seconds, "csv_bytes": counted[0], "landed_bytes": size}
 
 
 def whole(url: str, folder: str) -> dict[str, float]:
-    """Pull as the loader does, which converts what has landed while the rest is fetched."""
-    from loader.convert import Conversion
+    """Pull as the loader does."""
+    from loader.convert import convert
     from loader.pull import fetch
     from loader.warehouse.duckdb import DuckDBWarehouse
 
     landed, client = _folder(folder), _client(url)
     seconds: dict[str, float] = {}
     started = monotonic()
-    with Conversion(landed, landed.workspace()) as conversion:
-        fetch(client, landed, (), _silent, conversion.begin)
-        client.close()
-        seconds["whole_fetch"] = monotonic() - started
-        converted = conversion.finish(_silent)
-        seconds["whole_convert"] = monotonic() - started - seconds["whole_fetch"]
-        loading = monotonic()
+    fetch(client, landed, (), _silent)
+    client.close()
+    seconds["fetch"] = monotonic() - started
+    with landed.workspace() as workdir:
+        started = monotonic()
+        converted = convert(landed, workdir, _silent)
+        seconds["convert"] = monotonic() - started
+        started = monotonic()
         DuckDBWarehouse(Path(f"{folder}.duckdb")).load(landed.pull, converted)
-        seconds["load"] = monotonic() - loading
+        seconds["load"] = monotonic() - started
     return {**seconds, "users": converted.rows["users"], "values": converted.rows["user_attributes"]}
 
 

@@ -25,7 +25,6 @@ from rich.table import Table
 
 from loader import __version__
 from loader.chatfuel import Chatfuel, Patience
-from loader.convert import Conversion
 from loader.errors import ConfigurationError, LoaderError, WarehouseError
 from loader.forget import forget_user
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
@@ -121,10 +120,10 @@ class _Loader:
         self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is already there.")
         return True
 
-    def load(self, conversion: Conversion, min_users_ratio: float, force: bool, report: Report) -> None:
+    def load(self, folder: PullFolder, min_users_ratio: float, force: bool, report: Report) -> None:
         """Load a pull that landed, and show what was loaded."""
-        rows = load(self.warehouse, conversion, min_users_ratio, report, force=force).rows
-        pull = conversion.folder.pull
+        rows = load(self.warehouse, folder, min_users_ratio, report, force=force).rows
+        pull = folder.pull
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
         if self._as_json:
             self.show(record, "")
@@ -286,14 +285,14 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
                     folder = loader.landing.folder(Pull(bot_id, pulled_at))
         if loader.is_there(folder):
             return
-        with _progress() as report, Conversion(folder, folder.workspace()) as conversion:
+        with _progress() as report:
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
             else:
                 with loader.client(bot_id) as client:
                     recorded = loader.warehouse.recorded_broadcasts(bot_id)
-                    fetch(client, folder, recorded, report, conversion.begin)
-            loader.load(conversion, min_users_ratio, force, report)
+                    fetch(client, folder, recorded, report)
+            loader.load(folder, min_users_ratio, force, report)
 
     bot_ids = loader.settings.bot_ids
     with loader.landing.lock():
@@ -345,8 +344,8 @@ def reload(
     def reload_pull(folder: PullFolder) -> None:
         if loader.is_there(folder):
             return
-        with _progress() as report, Conversion(folder, folder.workspace()) as conversion:
-            loader.load(conversion, min_users_ratio, force, report)
+        with _progress() as report:
+            loader.load(folder, min_users_ratio, force, report)
 
     with loader.landing.lock():
         names = {f"{folder.pull.bot_id}, pull {folder.pull.pull_id}": folder for folder in folders}
@@ -368,9 +367,9 @@ def import_(
     def import_file(_: str) -> None:
         if loader.is_there(folder):
             return
-        with _progress() as report, Conversion(folder, folder.workspace()) as conversion:
+        with _progress() as report:
             land_saved(file, folder, report)
-            loader.load(conversion, min_users_ratio, force, report)
+            loader.load(folder, min_users_ratio, force, report)
 
     with loader.landing.lock():
         _for_each([bot_id], import_file)

@@ -1,4 +1,4 @@
-"""From the landing zone to Parquet: the same files for every warehouse, made by an in-memory DuckDB.
+"""From the landing zone to Parquet: the same files for every warehouse.
 
 What is read here is checked here: the header of every CSV, the width of every row, and whether the exports
 agree about the users.
@@ -6,37 +6,31 @@ agree about the users.
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any
 
-import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, PullFolder, Report
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
-from loader.warehouse.duckdb import quoted
+from loader.wide_csv import Block, WideCsv
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
 
 _CSV = ".csv.gz"
-_SQL = Path(__file__).parent / "sql"
-_PARQUET_TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMPTZ"}
-_SETTINGS = {
-    "memory_limit": "700MB",
-    # A gzipped file is read by one thread, and every further one takes memory.
-    "threads": 1,
-    # The optimizer does not know the sizes of CSV files: it would hash the cells, not the users.
-    "disabled_optimizers": "join_order,build_side_probe_side",
+_TYPES = {
+    "STRING": pa.string(),
+    "INT64": pa.int64(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
 _BROADCAST_COLUMNS = {
     "Timestamp": "sent_timestamp",
@@ -58,200 +52,131 @@ def user_columns() -> dict[str, str]:
 
 
 def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
-    """Convert a complete pull into ``workdir``; the rest is as of ``Conversion.finish``."""
-    with Conversion(folder, nullcontext(workdir)) as conversion:
-        return conversion.finish(report, force=force)
+    """Convert a complete pull.
 
+    Every export is read twice: once to check it and to know its users, and once to write it, without those
+    who are not in every export.
 
-class Conversion:
-    """The conversion of one pull, which may begin while the pull still lands.
+    Args:
+        folder: The pull.
+        workdir: Where the Parquet files go.
+        report: Is told which file is under way.
+        force: Take the users that are in every export, however many are not.
 
-    Every file is read on a thread of its own, as soon as it is begun: each row is checked, and what is in it
-    written as Parquet. What all files decide together is left to ``finish``: which users are in every export.
-    What is wrong with a file is told there too, so that a pull lands whole whatever is in it.
-
-    The SQL finds what it works on in DuckDB's variables and temporary tables.
+    Raises:
+        ContractError: A file is not what Chatfuel always sent.
+        RefusedError: An export is empty, a file is damaged, or the exports disagree about the users.
+        LoaderError: There is no room.
     """
+    try:
+        return _Conversion(folder, workdir, report).convert(force)
+    except OSError as error:
+        raise LoaderError(
+            f"{folder.path} cannot be converted: {error.strerror or error}. Make room and pull again."
+        ) from error
 
-    def __init__(self, folder: PullFolder, workspace: AbstractContextManager[Path]) -> None:
-        """Prepare; nothing is made before the first file.
 
-        Args:
-            folder: The pull.
-            workspace: Yields the folder for Parquet files; entered when it is needed.
-        """
+class _Conversion:
+    def __init__(self, folder: PullFolder, workdir: Path, report: Report) -> None:
         self.folder = folder
-        self._workspace = workspace
-        self._stack = ExitStack()
-        self._begun: dict[LandedFile, Future[None]] = {}
-        # A saved file has the columns that somebody chose.
-        self._always: tuple[str, ...] = ALWAYS_SERVED
-        self._headers: dict[str, list[str]] = {}
-        self._catalogue: dict[str, str] = {}
-        # The rows that come from JSON, by table.
-        self._json: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
+        self._workdir = workdir
+        self._report = report
         self._files: dict[str, list[Path]] = {table: [] for table in raw_tables()}
-        self._rows: dict[str, int] = {table: 0 for table in raw_tables() if table != LEDGER}
+        self._rows = {table: 0 for table in raw_tables() if table != LEDGER}
+        # The type of each attribute.
+        self._catalogue: dict[str, str] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._begun:
-            self._connection.interrupt()
-        self._stack.close()
-
-    def begin(self, landed: LandedFile) -> None:
-        """Have a file read, after those that were begun before it; return at once."""
-        if not self._begun:
-            self._workdir = self._stack.enter_context(self._workspace)
-            settings = _SETTINGS | {"temp_directory": str(self._workdir)}
-            self._connection = self._stack.enter_context(duckdb.connect(config=settings))
-            self._execute = self._connection.execute
-            self._reader = ThreadPoolExecutor(1)
-            self._stack.callback(self._reader.shutdown, cancel_futures=True)
-            self._execute(_sql("csv"))
-            self._execute(
-                "create temp table user_lines (file varchar, chatfuel_user_id varchar, line bigint)"
-            )
-        self._begun[landed] = self._reader.submit(self._read, landed)
-
-    def finish(self, report: Report, *, force: bool = False) -> Converted:
-        """Convert the pull, which has landed whole.
-
-        Args:
-            report: Is told which file is under way.
-            force: Take the users that are in every export, however many are not.
-
-        Raises:
-            ContractError: A file is not what Chatfuel always sent.
-            RefusedError: An export is empty, a file is damaged, or the exports disagree about the users.
-            LoaderError: There is no room, or no memory.
-        """
+    def convert(self, force: bool) -> Converted:
         files, manifest = self.folder.read_manifest()
-        if manifest["source"] != "api":
-            self._always = ()
-        try:
-            for landed in files:
-                if landed not in self._begun:
-                    self.begin(landed)
-            for landed in files:
-                report(f"converting {landed.name}", 0)
-                self._begun[landed].result()
-            report("converting", 0)
-            self._keep_common_users(force)
-            for landed in files:
-                if landed.name.endswith(_CSV):
-                    self._convert_csv(landed)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            reason = str(error).splitlines()[0]
-            raise LoaderError(
-                f"{self.folder.path} cannot be converted: {reason}. Make room and pull again."
-            ) from error
+        # A saved file has the columns that somebody chose.
+        always = ALWAYS_SERVED if manifest["source"] == "api" else ()
+        exports: dict[LandedFile, WideCsv] = {}
+        rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
+        users: dict[LandedFile, list[pa.StringArray]] = {}
+        for landed in files:
+            self._report(f"checking {landed.name}", 0)
+            if not landed.name.endswith(_CSV):
+                rows[landed.table] += self._json_rows(landed)
+                continue
+            export = exports[landed] = WideCsv(self.folder.path / landed.name)
+            is_list = landed.table == "broadcasts"
+            for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
+                if name not in export.header:
+                    raise ContractError(
+                        f"{landed.name} has no column {name!r}. Pull again;"
+                        " if it stays, Chatfuel has changed its export."
+                    )
+            if landed.table in ("users", "user_attributes"):
+                users[landed] = [_users(block, landed) for block in export.blocks([USER_ID])]
+        kept = dict(zip(users, self._common_users(list(users.values()), force), strict=True))
+        for landed, export in exports.items():
+            self._report(f"converting {landed.name}", 0)
+            self._convert_csv(landed, export, kept.get(landed))
         if self._catalogue:
             raise ContractError(f"No export has the attribute {min(self._catalogue)!r}. Pull again.")
-        for table, paths in self._files.items():
-            if not paths and table != LEDGER:
-                self._write_rows(table, self._json[table])
+        for table, found in rows.items():
+            if not self._files[table] and table != LEDGER:
+                self._write(table, [list(zip(*found, strict=True))] if found else [])
         ledger = (manifest["source"], manifest["loader_version"], *self._rows.values())
-        self._write_rows(LEDGER, [ledger])
+        self._write(LEDGER, [[[value] for value in ledger]])
         return Converted(self._files, self._rows)
 
-    def _read(self, landed: LandedFile) -> None:
-        if landed.name.endswith(_CSV):
-            self._read_csv(landed)
-        else:
-            self._json[landed.table] += self._json_rows(landed)
-
-    def _read_csv(self, landed: LandedFile) -> None:
-        """Check header and rows of a CSV, write what is in it, and note its users."""
-        path = self.folder.path / landed.name
-        header = self._headers[landed.name] = read_header(path)
-        is_list = landed.table == "broadcasts"
-        counts = Counter(header)
-        for name in _BROADCAST_COLUMNS if is_list else (*self._always, *landed.fields):
-            if counts[name] != 1:
-                raise ContractError(
-                    f"{landed.name} has {counts[name]} columns {name!r} instead of one. Pull again;"
-                    " if it stays, Chatfuel has changed its export."
-                )
-        columns = ", ".join(f"c{position}: 'VARCHAR'" for position in range(len(header)))
-        self._execute(f"set variable file = {quoted(path)}")
-        self._execute(f"set variable columns = {{{columns}}}")
-        self._execute(f"set variable columns_and_beyond = {{{columns}, beyond: 'VARCHAR'}}")
-        query = _sql("check_rows").format(
-            user_column="null" if is_list else f"c{header.index(USER_ID)}", last_column=f"c{len(header) - 1}"
-        )
-        try:
-            self._execute(query)
-        except duckdb.InvalidInputException as error:
-            # The first line only: the others quote the row.
-            reason = str(error).splitlines()[0]
-            raise ContractError(f"{landed.name} cannot be read: {reason}. Pull again.") from None
-        first, count = self._execute("select min(line), count(*) from checked_rows where is_wrong").fetchone()
-        if count:
-            raise ContractError(
-                f"{landed.name} has {count} rows without user id or with fewer or more cells than the header,"
-                f" row {first} first. Pull again; if it stays, Chatfuel has changed its export."
-            )
-        if landed.table in ("users", "user_attributes"):
-            self._execute(_sql("note_users"))
-        query = _sql("read_cells" if landed.table == "user_attributes" else "read_rows")
-        self._execute(f"copy ({query}) to {quoted(self._read_file(landed))} (format parquet)")
-
-    def _read_file(self, landed: LandedFile) -> Path:
-        """Return where the content of a CSV stands once it was read."""
-        return self._workdir / f"{landed.name.removesuffix(_CSV)}.read.parquet"
-
-    def _keep_common_users(self, force: bool) -> None:
-        """Check that the exports are not empty and have the same users, but for a few."""
-        exports = sum(name.startswith("user") for name in self._headers)
-        (everyone,) = self._execute("select count(distinct chatfuel_user_id) from user_lines").fetchone()
-        self._execute(f"set variable exports = {exports}")
-        self._execute(_sql("keep_common_users"))
-        (kept,) = self._execute("select count(distinct chatfuel_user_id) from user_lines").fetchone()
-        if not kept:
+    def _common_users(self, exports: Sequence[list[pa.StringArray]], force: bool) -> list[np.ndarray]:
+        """Return, for each export, which rows count: of a user who is in every export, the last one."""
+        chunks = [chunk for export in exports for chunk in export]
+        encoded = pa.chunked_array(chunks, pa.string()).dictionary_encode().chunks
+        numbers = np.concatenate([[], *(chunk.indices for chunk in encoded)]).astype(np.int32)
+        numbers = np.split(numbers, np.cumsum([sum(map(len, export)) for export in exports])[:-1])
+        last = np.full((len(exports), max((n.max(initial=-1) for n in numbers), default=-1) + 1), -1)
+        for number, export in enumerate(numbers):
+            last[number, export] = np.arange(len(export))
+        # Who signed up or was deleted between two downloads is left out; otherwise values that were not
+        # served would look like values that were cleared.
+        is_common = (last >= 0).all(axis=0)
+        everyone, missing = len(is_common), int((~is_common).sum())
+        if everyone == missing:
             raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
         # One is let through also where there are fewer than a hundred.
-        if everyone - kept > max(1, everyone * MOST_LEFT_OUT) and not force:
+        if missing > max(1, everyone * MOST_LEFT_OUT) and not force:
             raise RefusedError(
-                f"{everyone - kept} of {everyone} users are not in every export of the pull:"
+                f"{missing} of {everyone} users are not in every export of the pull:"
                 " one was cut short. Nothing was loaded. Pull again."
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
-
-    def _convert_csv(self, landed: LandedFile) -> None:
-        """Write the rows of a table from what was read of a CSV."""
-        self._execute(f"set variable file = {quoted(self.folder.path / landed.name)}")
-        self._execute(f"set variable read_file = {quoted(self._read_file(landed))}")
-        header = self._headers[landed.name]
-        names = {}
-        match landed.table:
-            case "users":
-                names = user_columns()
-            case "user_attributes":
-                self._want_columns(landed)
-            case "broadcasts":
-                names = _BROADCAST_COLUMNS
-            case "broadcast_recipients":
-                names = {USER_ID: "chatfuel_user_id"}
-                self._execute(f"set variable broadcast_id = {quoted(landed.broadcast_id)}")
-        columns = ", ".join(
-            f"c{header.index(name)} as {column}" if name in header else f"null as {column}"
-            for name, column in names.items()
-        )
-        self._write(landed.table, _sql(landed.table).format(columns=columns))
-
-    def _want_columns(self, landed: LandedFile) -> None:
-        """Choose the columns of an export: the attributes of the catalogue that no export before it had."""
-        requested = {*landed.fields, *ALWAYS_SERVED}
-        wanted = [
-            (f"c{position}", name)
-            for position, name in enumerate(self._headers[landed.name])
-            if name in requested and self._catalogue.pop(name, None)
+        return [
+            is_common[export] & (last[number, export] == np.arange(len(export)))
+            for number, export in enumerate(numbers)
         ]
-        table = self._table_of(wanted, {"column_name": "VARCHAR", "attribute_name": "VARCHAR"})
-        self._execute(f"create or replace temp table wanted_columns as from {table}")
+
+    def _convert_csv(self, landed: LandedFile, export: WideCsv, kept: np.ndarray | None) -> None:
+        match landed.table:
+            case "user_attributes":
+                # An attribute that an export before has had is not taken again.
+                wanted = {*landed.fields, *ALWAYS_SERVED} & {*self._catalogue}
+                names = [
+                    name for name in dict.fromkeys((USER_ID, *export.header)) if name in {USER_ID, *wanted}
+                ]
+                is_wanted = np.array([name in wanted for name in names])
+                for name in wanted & {*names}:
+                    del self._catalogue[name]
+                blocks = (_long(block, names, is_wanted, kept) for block in export.blocks(names))
+            case "users":
+                names = [*user_columns()]
+                blocks = (
+                    [column.filter(kept[block.first :][: block.rows]) for column in _wide(block, names)]
+                    for block in export.blocks(names)
+                )
+            case "broadcasts":
+                names = [*_BROADCAST_COLUMNS]
+                blocks = (
+                    [np.arange(block.rows) + block.first + 1, *_wide(block, names)]
+                    for block in export.blocks(names)
+                )
+            case "broadcast_recipients":
+                users = [_users(block, landed) for block in export.blocks([USER_ID])]
+                users = pa.chunked_array(users, pa.string()).unique()
+                blocks = [[[landed.broadcast_id] * len(users), users]]
+        self._write(landed.table, blocks)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
         content = json.loads(gzip.decompress((self.folder.path / landed.name).read_bytes()))
@@ -270,58 +195,61 @@ class Conversion:
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(content["data"]["bot"]["block"]))]
 
-    def _write_rows(self, table: str, rows: Sequence[tuple]) -> None:
-        columns = {name: _PARQUET_TYPES[kind] for name, kind in raw_tables()[table]}
-        self._write(table, f"from {self._table_of(rows, columns)}")
-
-    def _table_of(self, rows: Sequence[tuple], columns: Mapping[str, str]) -> str:
-        """Return SQL for rows of Python; they go through a file, as JSON."""
-        path = self._workdir / "rows.json"
-        path.write_text("\n".join(json.dumps(dict(zip(columns, row, strict=True))) for row in rows))
-        types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
-        return (
-            f"read_json({quoted(path)}, format = 'newline_delimited', columns = {{{types}}},"
-            " hive_partitioning = false)"
-        )
-
-    def _write(self, table: str, query: str) -> None:
-        """Write the rows of a query, with the pull columns before them, in the order of the table."""
+    def _write(self, table: str, blocks: Iterable[Sequence[Any]]) -> None:
+        """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
         pull = self.folder.pull
-        values = (pull.pull_id, pull.pull_date, pull.pulled_at.isoformat(), pull.bot_id)
-        columns = [
-            f"{quoted(value)}::{_PARQUET_TYPES[column.type]} as {column.name}"
-            for value, column in zip(values, pull_columns(), strict=True)
-        ] + [
-            f"{column.name}::{_PARQUET_TYPES[column.type]} as {column.name}" for column in raw_tables()[table]
-        ]
+        columns = (*pull_columns(), *raw_tables()[table])
+        schema = pa.schema([(column.name, _TYPES[column.type]) for column in columns])
+        if table == "user_attributes":
+            for name in ("chatfuel_user_id", "attribute_name"):
+                dictionary = pa.dictionary(pa.int32(), pa.string())
+                schema = schema.set(schema.get_field_index(name), pa.field(name, dictionary))
         path = self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
-        query = f"copy (select {', '.join(columns)} from ({query})) to {quoted(path)} (format parquet)"
-        (rows,) = self._execute(query).fetchone()
+        of_pull = (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id)
+        encoded = [column.name for column in columns if column.name != "attribute_value"]
+        with pq.ParquetWriter(
+            path,
+            schema,
+            use_dictionary=encoded,
+            compression="zstd",
+            write_statistics=False,
+            store_schema=False,
+        ) as writer:
+            for block in blocks:
+                rows = len(block[0])
+                constants = [pa.repeat(pa.scalar(value), rows) for value in of_pull]
+                arrays = [
+                    value.cast(field.type) if isinstance(value, pa.Array) else pa.array(value, field.type)
+                    for value, field in zip((*constants, *block), schema, strict=True)
+                ]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+                if table != LEDGER:
+                    self._rows[table] += rows
         self._files[table].append(path)
-        if table != LEDGER:
-            self._rows[table] += rows
 
 
-def _sql(name: str) -> str:
-    return (_SQL / f"{name}.sql").read_text()
+def _users(block: Block, landed: LandedFile) -> pa.StringArray:
+    """Return the user of each row, its first column."""
+    users = block.wide(0)
+    if users.null_count:
+        row = block.first + users.is_null().index(True).as_py() + 1
+        raise ContractError(
+            f"{landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. Pull again;"
+            " if it stays, Chatfuel has changed its export."
+        )
+    return users
 
 
-def open_csv(path: Path) -> IO[bytes]:
-    """Open a CSV, gzipped if its name ends so."""
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _wide(block: Block, names: Sequence[str]) -> list[pa.StringArray]:
+    return [block.wide(column) for column in range(len(names))]
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the header of a CSV.
-
-    Raises:
-        ContractError: There is none.
-    """
-    try:
-        with open_csv(path) as body, io.TextIOWrapper(body, encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file, strict=True))
-    except (StopIteration, UnicodeDecodeError, csv.Error):
-        raise ContractError(f"{path.name} does not begin with the header of a CSV. Pull again.") from None
+def _long(block: Block, names: Sequence[str], is_wanted: np.ndarray, kept: np.ndarray) -> list[pa.Array]:
+    """Return user, name and value of each cell; the user is in the first column."""
+    found = is_wanted[block.column] & kept[block.first :][block.row]
+    users = pa.DictionaryArray.from_arrays(pa.array(block.row[found], pa.int32()), block.wide(0))
+    attributes = pa.DictionaryArray.from_arrays(pa.array(block.column[found], pa.int32()), pa.array(names))
+    return [users, attributes, block.values.filter(pa.array(found))]
 
 
 def _payload(content: Any) -> str:

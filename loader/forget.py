@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import re
 from collections.abc import Iterator
 from typing import IO
 
 from loader.chatfuel import USER_ID
-from loader.convert import open_csv, read_header
 from loader.landing import LandedFile, PullFolder, Report
+from loader.wide_csv import WideCsv
 
 
 def forget_user(folder: PullFolder, user_id: str, report: Report) -> int:
@@ -44,8 +45,8 @@ def forget_user(folder: PullFolder, user_id: str, report: Report) -> int:
 
 def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, report: Report) -> int:
     path = folder.path / landed.name
-    place = read_header(path).index(USER_ID)
-    with open_csv(path) as file:
+    place = WideCsv(path).header.index(USER_ID)
+    with gzip.open(path) as file:
         rows = sum(_is_of(record, place, user_id) for record in _records(file))
     if not rows:
         folder.keep(landed)
@@ -53,7 +54,7 @@ def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, report: Repor
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
     facts = {"fields": landed.fields, "broadcast_id": landed.broadcast_id, "block_id": landed.block_id}
-    with open_csv(path) as file, folder.writer(name, landed.table, report, **facts) as sink:
+    with gzip.open(path) as file, folder.writer(name, landed.table, report, **facts) as sink:
         for record in _records(file):
             if not _is_of(record, place, user_id):
                 sink.write(record)

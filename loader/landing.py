@@ -30,8 +30,6 @@ _ROOT = PurePosixPath()
 
 # Is told what is under way, and how many bytes of it are done.
 Report = Callable[[str, int], None]
-# Is told what has landed.
-Landed = Callable[["LandedFile"], None]
 
 
 @dataclass(frozen=True)
@@ -221,7 +219,6 @@ class PullFolder:
         self.name = PurePosixPath(pull.bot_id, f"pull_date={pull.pull_date}", pull.pull_id)
         self.path = landing.root / self.name
         self._files: list[LandedFile] = []
-        self._landed: Landed = lambda landed: None
 
     @property
     def is_complete(self) -> bool:
@@ -249,14 +246,8 @@ class PullFolder:
         """Take back that a gate refused the pull."""
         self.landing.remove(self.name / _REFUSAL)
 
-    def begin(self, landed: Landed | None = None) -> None:
-        """Make the folder, empty: whatever an interrupted pull left there is removed.
-
-        Args:
-            landed: Is told of every file when it has landed.
-        """
-        if landed:
-            self._landed = landed
+    def begin(self) -> None:
+        """Make the folder, empty: whatever an interrupted pull left there is removed."""
         # First of all the manifest: what is left if this is interrupted must not look complete.
         for name in sorted(self.landing.names(self.name), key=lambda name: name.name != _MANIFEST):
             self.landing.remove(name)
@@ -284,7 +275,6 @@ class PullFolder:
         partial.rename(self.path / name)
         self.landing.save(self.name / name)
         self._files.append(landed)
-        self._landed(landed)
 
     def write(self, name: str, table: str, body: bytes, report: Report, **facts) -> None:
         """Write a response that is at hand; arguments as those of ``writer``."""

@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from loader import __version__
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
-from loader.convert import Conversion, open_csv, read_header, user_columns
+from loader.convert import convert, user_columns
 from loader.errors import ContractError, RefusedError
-from loader.landing import Landed, Pull, PullFolder, Report
+from loader.landing import Pull, PullFolder, Report
 from loader.warehouse import Converted, Warehouse
+from loader.wide_csv import WideCsv
 
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
 _ASK_AFTER = timedelta(hours=1)
@@ -56,7 +59,6 @@ def fetch(
     folder: PullFolder,
     recorded: Collection[str],
     report: Report,
-    landed: Landed | None = None,
 ) -> None:
     """Land everything that Chatfuel has.
 
@@ -65,11 +67,10 @@ def fetch(
         folder: Where the responses go; emptied first.
         recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
         report: Is told which file is under way.
-        landed: Is told of every file when it has landed.
     """
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
-    folder.begin(landed)
+    folder.begin()
     folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
 
     def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
@@ -116,7 +117,7 @@ def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
     Raises:
         ContractError: It is no users export.
     """
-    header = read_header(file)
+    header = WideCsv(file).header
     if USER_ID not in header:
         raise ContractError(
             f"{file.name} has no column {USER_ID!r}: it is no export of Chatfuel's People page."
@@ -128,7 +129,7 @@ def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
     folder.write("attributes.json.gz", "attributes", catalogue, report, rows=len(rows))
     for table, name in (("users", "users"), ("user_attributes", "user_attributes-001")):
         place = folder.writer(f"{name}.csv.gz", table, report, fields=tuple(header))
-        with open_csv(file) as source, place as sink:
+        with pa.input_stream(str(file), compression="detect") as source, place as sink:
             shutil.copyfileobj(source, sink)
     folder.commit("import", __version__)
 
@@ -183,17 +184,17 @@ def qualifying(
 
 def load(
     warehouse: Warehouse,
-    conversion: Conversion,
+    folder: PullFolder,
     min_users_ratio: float,
     report: Report,
     *,
     force: bool = False,
 ) -> Converted:
-    """Convert a complete pull, or what is left of its conversion, and load it.
+    """Convert a complete pull and load it.
 
     Args:
         warehouse: Where it goes.
-        conversion: The conversion of the pull.
+        folder: The pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
         report: Is told what is under way.
         force: Believe what the gates do not: too few users, or exports that disagree about them.
@@ -202,13 +203,13 @@ def load(
         ContractError: A file is not what Chatfuel always sent.
         RefusedError: A gate refused the pull. It stays in the landing zone.
     """
-    folder = conversion.folder
     try:
-        converted = conversion.finish(report, force=force)
-        if not force:
-            _check_user_count(warehouse, folder, converted, min_users_ratio)
-        report("loading", 0)
-        warehouse.load(folder.pull, converted)
+        with folder.workspace() as workdir:
+            converted = convert(folder, workdir, report, force=force)
+            if not force:
+                _check_user_count(warehouse, folder, converted, min_users_ratio)
+            report("loading", 0)
+            warehouse.load(folder.pull, converted)
     except (ContractError, RefusedError) as error:
         folder.refuse(error.message)
         raise

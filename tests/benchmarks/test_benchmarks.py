@@ -22,8 +22,8 @@ NUMBERS = {
         "pandas": COST,
     },
     "whole_pull": {
-        "pull": COST | {"whole_fetch", "whole_convert", "load"},
-        "parts": COST | {"exports", "fetch", "convert"},
+        "pull": COST | {"fetch", "convert", "load"},
+        "parts": COST | {"exports", "csv_bytes", "landed_bytes"},
         "ours, whole pull": COST,
     },
     "daily_build": {

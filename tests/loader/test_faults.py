@@ -311,25 +311,25 @@ def test_an_export_without_a_byte_is_an_error(fault, fails, on):
 @pytest.mark.parametrize("on", ["users", "broadcasts"])
 def test_a_missing_column_is_an_error(fault, fails, on):
     fault("missing-column", on=on)
-    fails(5, "has 0 columns")
+    fails(5, "has no column")
 
 
 def test_an_attribute_that_vanishes_between_catalogue_and_export_is_an_error(fault, fails):
     fault("vanished-attribute", after=1)
-    fails(5, "user_attributes-001.csv.gz has 0 columns")
+    fails(5, "user_attributes-001.csv.gz has no column")
 
 
 @pytest.mark.parametrize("on", ["users", "broadcasts"])
-def test_a_column_twice_is_an_error(fault, fails, on):
+def test_a_column_that_is_served_twice_is_one(fault, whole, on):
     fault("duplicate-column", on=on)
-    fails(5, "has 2 columns")
+    whole()
 
 
 @pytest.mark.parametrize("name", ["short-row", "long-row"])
 @pytest.mark.parametrize("on", ["users", "broadcasts"])
 def test_a_row_of_another_width_than_the_header_is_an_error(fault, fails, name, on):
     fault(name, on=on)
-    fails(5, "has 1 rows without user id or with fewer or more cells than the header")
+    fails(5, "cells of the header")
 
 
 def test_a_column_that_nobody_asked_for_is_left_out(fault, whole):

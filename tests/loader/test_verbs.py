@@ -77,8 +77,8 @@ def test_an_imported_pull_can_be_loaded_again_and_a_second_import_is_already_the
     [
         ("name,status\nAnn,reachable\n", 5, "no column 'chatfuel user id'"),
         ("", 5, "does not begin with the header"),
-        ("chatfuel user id,a,a\n1,x,y\n", 5, "2 columns 'a' instead of one"),
-        ("chatfuel user id,a\n1,x\n2\n", 5, "row 2 first"),
+        ("chatfuel user id,a,a\n1,x,y\n", 5, "another value"),
+        ("chatfuel user id,a\n1,x\n2\n", 5, "row 2: it has not the 2 cells"),
         ("chatfuel user id,a\n", 7, "empty"),
     ],
     ids=["another file", "empty file", "a name twice", "short row", "no users"],

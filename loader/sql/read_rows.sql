@@ -1,1 +1,0 @@
-from csv(getvariable('file'), getvariable('columns'), '')
