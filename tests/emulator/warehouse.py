@@ -110,6 +110,11 @@ class EmulatedProject(Project):
             GCP_PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
         )
 
+    @property
+    def parse_key(self) -> tuple:
+        """What a parse depends on; the dataset is the schema."""
+        return (self.profiles, self.target, self.dataset)
+
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command on the emulator, and keeps the statements that dbt sent.
 
