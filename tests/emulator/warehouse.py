@@ -102,7 +102,7 @@ class EmulatedProject(Project):
 
     emulator: Emulator
     dataset: str
-    target: str = "emulator"
+    target: str = field(default="emulator", kw_only=True)
     sent: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -132,9 +132,7 @@ class EmulatedProject(Project):
         }
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         with patch.dict(os.environ, environment):
-            return super().dbt(
-                *arguments, "--target", self.target, variables={**raw_schema, **(variables or {})}
-            )
+            return super().dbt(*arguments, variables={**raw_schema, **(variables or {})})
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:

@@ -45,11 +45,13 @@ class Project:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
         profiles: where profiles.yml is.
+        target: the target of it.
     """
 
     path: Path
     target_path: Path
     profiles: Path = field(default=ROOT, kw_only=True)
+    target: str = field(default="dev", kw_only=True)
     # by what a parse depends on: the manifest as dbt packs it, and the folder with its manifest.json
     parsed: ClassVar[dict[tuple, tuple[bytes, Path]]] = {}
 
@@ -96,6 +98,7 @@ class Project:
             *("--project-dir", str(ROOT)),
             *("--profiles-dir", str(self.profiles)),
             *("--target-path", str(self.target_path)),
+            *("--target", self.target),
             *("--log-level-file", "none"),
             "--quiet",
         ]
