@@ -116,22 +116,31 @@ def main() -> None:
 
 def examine(project: Mutated, node: object, has_tests: bool, most: int) -> bool:
     """Plants the mistakes of one model; says whether too few were noticed."""
+    if has_tests and not passes(project, node.name):
+        sys.exit(f"{node.name}: its unit tests fail without a mistake. Mend them first.")
     everything = list(mutants(node.raw_code))
     chosen = Random(node.name).sample(everything, min(most, len(everything)))
     survivors, noticed = [], 0
     for kind, number, line, sql in sorted(chosen, key=lambda mutant: mutant[1]):
         project.replaced = (node.unique_id, sql)
-        try:
-            if has_tests:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    project.dbt("test", "--select", f"{node.name},test_type:unit", "--fail-fast")
-            survivors.append(f"    {kind}, line {number}: {line.strip() or '(nothing)'}")
-        except BuildError:
+        if has_tests and not passes(project, node.name):
             noticed += 1
+        else:
+            survivors.append(f"    {kind}, line {number}: {line.strip() or '(nothing)'}")
     project.replaced = None
     share = noticed / len(chosen) if chosen else 1
     print(f"{node.name}: {noticed} of {len(chosen)} noticed ({share:.0%})", *survivors, sep="\n", flush=True)
     return share < 0.8
+
+
+def passes(project: Mutated, model: str) -> bool:
+    """Whether the unit tests of a model pass."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            project.dbt("test", "--select", f"{model},test_type:unit", "--fail-fast")
+    except BuildError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
