@@ -248,6 +248,7 @@ def write_pull(
 _TRACES = {
     "chatfuel.fct_chatfuel__user_events": "observed_at",
     "chatfuel_intermediate.int_chatfuel__attribute_versions": "settled_at",
+    "chatfuel_intermediate.int_chatfuel__kpi_versions": "settled_at",
     "chatfuel.fct_chatfuel__broadcast_recipients": "known_at",
     "chatfuel_intermediate.int_chatfuel__user_visits": "superseded_at",
     "chatfuel_raw.pulls": "pulled_at",
@@ -280,6 +281,13 @@ def fill(path: str, until: int) -> dict[str, int]:
         rows = connection.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() where schema_name like 'chatfuel%'"
         ).fetchall()
+        # every table has worked through the days that were made
+        for name, _ in rows:
+            if name.endswith("__steps"):
+                connection.execute(
+                    f"insert into {name} select bot_id, pull_id, pulled_at from chatfuel_intermediate.int_chatfuel__pulls"
+                    f" where pulled_at > timestamp '{last[0]}'"
+                )
     return dict(rows)
 
 
