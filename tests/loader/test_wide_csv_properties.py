@@ -20,7 +20,7 @@ def tables(draw):
     return [[name.replace(";", "") for name in names], *rows]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=tables(),
     end=st.sampled_from(["\n", "\r\n"]),
