@@ -102,13 +102,18 @@ class EmulatedProject(Project):
 
     emulator: Emulator
     dataset: str
-    target: str = "emulator"
+    target: str = field(default="emulator", kw_only=True)
     sent: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.client = bigquery.Client(
             GCP_PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
         )
+
+    @property
+    def parse_key(self) -> tuple:
+        """What a parse depends on; the dataset is the schema."""
+        return (self.profiles, self.target, self.dataset)
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command on the emulator, and keeps the statements that dbt sent.
@@ -127,9 +132,7 @@ class EmulatedProject(Project):
         }
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         with patch.dict(os.environ, environment):
-            return super().dbt(
-                *arguments, "--target", self.target, variables={**raw_schema, **(variables or {})}
-            )
+            return super().dbt(*arguments, variables={**raw_schema, **(variables or {})})
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:
