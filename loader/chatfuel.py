@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 import logging
 import math
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 from typing import IO, Any, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import ReadTimeoutError
 
+from loader.answers import SHAPES, Attribute, Document, Shape, parse, pick
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
-from loader.logs import hide
+from loader.logs import hide, scrub
 
 USER_ID = "chatfuel user id"
 # These columns begin every users export, asked for or not.
@@ -39,13 +45,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Opens the place where a download goes, empty: each attempt begins anew.
 Sink = Callable[[], AbstractContextManager[IO[bytes]]]
-
-
-class Field(NamedTuple):
-    """A column to ask for in a users export; ``type`` is ``system`` or ``custom``."""
-
-    name: str
-    type: str
 
 
 class Answer(NamedTuple):
@@ -67,6 +66,8 @@ class Patience:
         connect_timeout: Time to connect.
         read_timeout: Longest silence of the server; generating a big document is silent for minutes.
         deadline: Time for everything that this client does.
+        most_json: Most bytes of an answer in JSON, unpacked.
+        most_export: Most bytes of a download, unpacked.
     """
 
     attempts: int = 6
@@ -76,6 +77,8 @@ class Patience:
     connect_timeout: float = 10.0
     read_timeout: float = 600.0
     deadline: float = 3 * 3600.0
+    most_json: int = 256 << 20
+    most_export: int = 64 << 30
 
 
 class _TransientError(SourceUnavailableError):
@@ -97,6 +100,48 @@ class _Bearer(AuthBase):
         return request
 
 
+class _Adapter(HTTPAdapter):
+    """Keeps at hand what a request waits on, so that a wait can be ended: a server may trickle for ever."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[Any, socket.socket] = {}
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        return self._watch(super().proxy_manager_for(proxy, **options))
+
+    def end(self) -> None:
+        """End every wait."""
+        for watched in [*self._sockets.values()]:
+            with suppress(OSError):
+                watched.shutdown(socket.SHUT_RDWR)
+
+    def _watch(self, manager: PoolManager) -> PoolManager:
+        sockets = self._sockets
+
+        def watching(pool: type) -> type:
+            class Connection(pool.ConnectionCls):
+                def _new_conn(self) -> socket.socket:
+                    connected = super()._new_conn()
+                    sockets[self] = connected.dup()
+                    return connected
+
+                def close(self) -> None:
+                    super().close()
+                    if watched := sockets.pop(self, None):
+                        watched.close()
+
+            return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+        pools = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
+        manager.pool_classes_by_scheme = {scheme: watching(pool) for scheme, pool in pools.items()}
+        return manager
+
+
 class Chatfuel:
     """Chatfuel, for the length of one pull."""
 
@@ -114,43 +159,48 @@ class Chatfuel:
         self._reached = False
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
+        adapter = _Adapter()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, adapter)
+        self._alarm = Timer(patience.deadline, adapter.end)
+        self._alarm.daemon = True
+        self._alarm.start()
 
     def close(self) -> None:
         """Close the connections."""
+        self._alarm.cancel()
         self._session.close()
 
     def attributes(self, bot_id: str) -> Answer:
-        """Return the attribute catalogue: dicts of ``name`` and ``type``.
+        """Return the attribute catalogue.
 
         Raises:
             ConfigurationError: Chatfuel does not know the bot.
         """
-        answer = self._query("AttributesQuery", {"botId": bot_id}, "bot", "variableSuggest")
-        if not _check_rows(answer, "AttributesQuery", "name", "type").content:
+        answer = self._query("AttributesQuery", {"botId": bot_id}, SHAPES["attributes"])
+        if not answer.content:
             raise ContractError("Chatfuel lists no attribute at all. Look at the bot's dashboard.")
         return answer
 
     def segments(self, bot_id: str) -> Answer:
-        """Return the segments: dicts of ``id`` and ``name``."""
-        answer = self._query("segments", {"botId": bot_id}, "bot", "segments")
-        return _check_rows(answer, "segments", "id", "name")
+        """Return the segments."""
+        return self._query("segments", {"botId": bot_id}, SHAPES["segments"])
 
     def block(self, bot_id: str, block_id: str) -> Answer:
         """Return a block with its audience filter; the content is ``None`` where there is none any more."""
-        return self._query("BlockQuery", {"botId": bot_id, "blockId": block_id}, "bot", "block")
+        return self._query("BlockQuery", {"botId": bot_id, "blockId": block_id}, SHAPES["block_filters"])
 
     def scheduled_entries(self, bot_id: str) -> Answer:
-        """Return the scheduled entries, dicts."""
-        path = f"/api/bots/{bot_id}/scheduled_entries"
-        return _check_rows(self._get(path), path, "id")
+        """Return the scheduled entries."""
+        return self._get(f"/api/bots/{bot_id}/scheduled_entries", SHAPES["scheduled_entries"])
 
     def broadcast_stats(self, bot_id: str) -> Answer:
-        """Return the results of the ten newest broadcasts, dicts, newest first."""
+        """Return the results of the ten newest broadcasts, newest first."""
         path = f"/api/bots/{bot_id}/broadcast_stats"
-        return _check_rows(self._get(path, {"limit": "10", "from": ""}), path)
+        return self._get(path, SHAPES["broadcast_stats"], {"limit": "10", "from": ""})
 
     def download_users(
-        self, bot_id: str, fields: Sequence[Field], sink: Sink, audience: Mapping[str, Any] | None = None
+        self, bot_id: str, fields: Sequence[Attribute], sink: Sink, audience: Mapping[str, Any] | None = None
     ) -> None:
         """Download a users export.
 
@@ -162,7 +212,7 @@ class Chatfuel:
         """
         variables = {
             "botId": bot_id,
-            "params": {"fields": [field._asdict() for field in fields]},
+            "params": {"fields": [msgspec.structs.asdict(field) for field in fields]},
             "filter": json.dumps(audience or _EVERYONE),
         }
         self._document("GenerateUsersDocument", variables, "generateUsersExportDocument", sink)
@@ -173,14 +223,14 @@ class Chatfuel:
             "GenerateBroadcastDocument", {"botId": bot_id}, "generateBroadcastExportDocument", sink
         )
 
-    def _query(self, operation: str, variables: Mapping[str, Any], *path: str) -> Answer:
-        return self._retry(operation, lambda: self._graphql(operation, variables, *path))
+    def _query(self, operation: str, variables: Mapping[str, Any], shape: Shape) -> Answer:
+        return self._retry(operation, lambda: self._graphql(operation, variables, shape))
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    def _get(self, path: str, shape: Shape, params: Mapping[str, str] | None = None) -> Answer:
         def attempt() -> Answer:
             with closing(self._send("GET", self._base_url + path, path, params=params)) as response:
                 body = self._read(path, response)
-            return Answer(body, _dig(_parse(path, body), path, "result"))
+            return Answer(body, pick(parse(body, path), shape, path)[1])
 
         return self._retry(path, attempt)
 
@@ -188,24 +238,27 @@ class Chatfuel:
         """Generate a document and download it; whatever breaks, the next attempt generates a new one."""
 
         def attempt() -> None:
-            document = self._graphql(operation, variables, field).content
-            path = _dig(document, operation, "downloadUrl")
+            document = self._graphql(operation, variables, Shape(("data", field), Document)).content
             # Whoever knows the address may not need the token.
-            hide(str(path))
-            url = urljoin(self._base_url + "/", str(path))
-            if urlsplit(url)[:2] != urlsplit(self._base_url)[:2]:
+            hide(document.downloadUrl)
+            try:
+                url = urljoin(self._base_url + "/", document.downloadUrl)
+                is_elsewhere = urlsplit(url)[:2] != urlsplit(self._base_url)[:2]
+            except ValueError:
+                raise ContractError(f"{operation}: the address of the download is none. Try again.") from None
+            if is_elsewhere:
                 raise ContractError(
                     f"{operation}: the download is at another host, where the token must not go."
                     " Update the loader."
                 )
             what = f"download of {operation}"
             with closing(self._send("GET", url, what, may_expire=True)) as response, sink() as file:
-                for piece in self._pieces(what, response):
+                for piece in self._pieces(what, response, self._patience.most_export):
                     file.write(piece)
 
         self._retry(operation, attempt)
 
-    def _graphql(self, operation: str, variables: Mapping[str, Any], *path: str) -> Answer:
+    def _graphql(self, operation: str, variables: Mapping[str, Any], shape: Shape) -> Answer:
         query = (_QUERIES / f"{operation}.graphql").read_text()
         request = {"operationName": operation, "variables": variables, "query": query}
         url = f"{self._base_url}/graphql"
@@ -213,55 +266,82 @@ class Chatfuel:
             self._send("POST", url, operation, params={"opName": operation}, json=request)
         ) as response:
             body = self._read(operation, response)
-        answer = _parse(operation, body)
+        try:
+            answer = parse(body, operation)
+        except ContractError:
+            # Of a refused request, the status says more.
+            self._check_status(operation, response)
+            raise
         # Errors beside data are fatal too: half an answer would look like mass deletion.
         if isinstance(answer, dict) and answer.get("errors"):
             raise _graphql_error(operation, answer["errors"])
-        return Answer(body, _dig(answer, operation, "data", *path))
+        self._check_status(operation, response)
+        return Answer(body, pick(answer, shape, operation)[1])
 
     def _send(
         self, method: str, url: str, what: str, *, may_expire: bool = False, **arguments: Any
     ) -> requests.Response:
         """Send one request and return the response, its body unread, if its status is good."""
         patience = self._patience
-        timeout = (patience.connect_timeout, max(0.001, min(patience.read_timeout, self._time_left())))
+        left = max(0.001, self._time_left())
+        timeout = (min(patience.connect_timeout, left), min(patience.read_timeout, left))
         try:
             # A redirect to another host is followed without the token: requests sees to that.
             response = self._session.request(method, url, timeout=timeout, stream=True, **arguments)
+        except ValueError:
+            raise ContractError(f"Chatfuel sent {what} to an address that is none. Try again.") from None
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
         self._reached = True
         status = response.status_code
-        if status < 300:
+        # With 400, GraphQL says in the body what it refuses.
+        if status < 300 or (status == 400 and method == "POST"):
             return response
         response.close()
         if status in (401, 403):
             raise AuthenticationError(f"Chatfuel refused the token ({what}: {status}). {_NEW_TOKEN}")
         # A document that expired is gone, and the next attempt makes a new one.
-        if status == 429 or status >= 500 or (may_expire and status in (404, 410)):
+        if status in (408, 429) or status >= 500 or (may_expire and status in (404, 410)):
             raise _TransientError(
                 f"Chatfuel answered {status} to {what}. Try again later.",
                 _seconds(response.headers.get("Retry-After", "")),
             )
-        raise ContractError(f"Chatfuel answered {status} to {what}. Is CHATFUEL_BASE_URL right?")
+        self._check_status(what, response)
+        return response
+
+    def _check_status(self, what: str, response: requests.Response) -> None:
+        if response.status_code >= 300:
+            raise ContractError(
+                f"Chatfuel answered {response.status_code} to {what}. Is CHATFUEL_BASE_URL right?"
+            )
 
     def _read(self, what: str, response: requests.Response) -> bytes:
-        return b"".join(self._pieces(what, response))
+        return b"".join(self._pieces(what, response, self._patience.most_json))
 
-    def _pieces(self, what: str, response: requests.Response) -> Iterator[bytes]:
-        is_page = "text/html" in response.headers.get("Content-Type", "")
+    def _pieces(self, what: str, response: requests.Response, most: int) -> Iterator[bytes]:
+        is_html = "text/html" in response.headers.get("Content-Type", "")
+        size = 0
         try:
-            for number, piece in enumerate(response.iter_content(_PIECE)):
-                if number == 0 and (is_page or piece.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")):
+            for piece in response.iter_content(_PIECE):
+                if not size and _is_page(piece, is_html):
                     raise AuthenticationError(
                         f"Chatfuel sent a web page instead of data ({what}): the token has expired."
                         f" {_NEW_TOKEN}"
                     )
                 if self._time_left() <= 0:
                     raise self._too_late(what)
+                size += len(piece)
+                if size > most:
+                    raise ContractError(
+                        f"Chatfuel answered {what} with more than {most >> 20} MB. If that is right, raise"
+                        " CHATFUEL_MAX_JSON_MB or CHATFUEL_MAX_EXPORT_MB."
+                    )
                 yield piece
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
+        # An answer of no known length looks whole when the wait for it was ended.
+        if self._time_left() <= 0:
+            raise self._too_late(what)
 
     def _retry(self, what: str, attempt: Callable[[], T]) -> T:
         patience = self._patience
@@ -315,36 +395,17 @@ class Chatfuel:
         )
 
 
-def _parse(what: str, body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        raise ContractError(f"Chatfuel answered {what} with something that is not JSON.") from None
-
-
-def _dig(content: Any, what: str, *path: str) -> Any:
-    for key in path:
-        if not isinstance(content, dict) or key not in content:
-            raise ContractError(f"Chatfuel's answer to {what} has no {key!r}. Its API has changed.")
-        content = content[key]
-    return content
-
-
-def _check_rows(answer: Answer, what: str, *keys: str) -> Answer:
-    if not isinstance(answer.content, list):
-        raise ContractError(f"Chatfuel's answer to {what} is not a list. Its API has changed.")
-    for row in answer.content:
-        if not isinstance(row, dict):
-            raise ContractError(f"Chatfuel's answer to {what} is not a list of objects. Its API has changed.")
-        for key in keys:
-            _dig(row, what, key)
-    return answer
+def _is_page(piece: bytes, is_html: bool) -> bool:
+    """Return whether a body begins as a web page; some servers call everything one."""
+    begin = piece.lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_data = begin.startswith((b"{", b"[")) or b"," in begin.partition(b"\n")[0]
+    return begin.startswith(b"<") or (is_html and not is_data)
 
 
 def _graphql_error(operation: str, errors: Any) -> Exception:
     errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     codes = {error["extensions"].get("code") for error in errors if isinstance(error.get("extensions"), dict)}
-    message = "; ".join(" ".join(str(error.get("message")).split())[:200] for error in errors)
+    message = "; ".join(" ".join(scrub(str(error.get("message"))).split())[:200] for error in errors)
     if codes & {"UNAUTHENTICATED", "FORBIDDEN"}:
         return AuthenticationError(f"Chatfuel refused the token ({operation}: {message}). {_NEW_TOKEN}")
     if "NOT_FOUND" in codes:
@@ -358,6 +419,7 @@ def _seconds(retry_after: str) -> float:
         return float(retry_after)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+        return max(0.0, math.ceil((moment - datetime.now(UTC)).total_seconds()))
+    except (ValueError, TypeError, OverflowError):
+        # No date, or one without a time zone.
         return 0.0
-    return max(0.0, math.ceil((moment - datetime.now(UTC)).total_seconds()))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -89,8 +90,10 @@ class _Loader:
         self.warehouse = warehouse
         self.as_json = as_json
 
-    def client(self, bot_id: str) -> closing[Chatfuel]:
-        return closing(Chatfuel(self.settings.base_url, self.settings.token, PATIENCE))
+    def client(self) -> closing[Chatfuel]:
+        caps = {"most_json": self.settings.most_json, "most_export": self.settings.most_export}
+        patience = replace(PATIENCE, **caps)
+        return closing(Chatfuel(self.settings.base_url, self.settings.token, patience))
 
     def show(self, record: dict[str, Any], text: str) -> None:
         """Show a result: a line of JSON for machines, else the text."""
@@ -216,7 +219,7 @@ def check(loader: _Loader) -> None:
     """Try token, bots, landing zone, warehouse and time zone. Writes nothing."""
 
     def check_bot(bot_id: str) -> str:
-        with loader.client(bot_id) as client:
+        with loader.client() as client:
             return f"{len(client.attributes(bot_id).content)} attributes"
 
     def check_warehouse() -> str:
@@ -259,9 +262,9 @@ def plan(loader: _Loader, as_of: datetime) -> None:
         folder = loader.landing.folder(Pull(bot_id, as_of))
         if loader.is_there(folder):
             return
-        with loader.client(bot_id) as client:
+        with loader.client() as client:
             found = plan_pull(client, folder.pull, loader.warehouse.recorded_broadcasts(bot_id))
-        broadcasts = [str(entry["id"]) for entry in found.entries]
+        broadcasts = [entry.id for entry in found.entries]
         record = {
             "bot_id": bot_id, "pull_id": folder.pull.pull_id, "attributes": len(found.attributes),
             "exports": 1 + len(found.chunks), "broadcasts": broadcasts,
@@ -307,7 +310,7 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
             else:
-                with loader.client(bot_id) as client:
+                with loader.client() as client:
                     recorded = loader.warehouse.recorded_broadcasts(bot_id)
                     fetch(client, folder, recorded, report)
             loader.load(folder, min_users_ratio, force, report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from loader.answers import SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, PullFolder, Report
@@ -27,6 +29,7 @@ from loader.wide_csv import WideCsv
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
 
+log = logging.getLogger(__name__)
 _CSV = ".csv.gz"
 _TYPES = {
     "STRING": pa.string(),
@@ -149,21 +152,23 @@ class _Conversion:
                 self._write(export.landed.table, export.blocks(kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
-        content = json.loads(gzip.decompress((self.folder.path / landed.name).read_bytes()))
+        body = gzip.decompress((self.folder.path / landed.name).read_bytes())
+        payloads, rows = pick(parse(body, landed.name), SHAPES[landed.table], landed.name)
         match landed.table:
             case "attributes":
-                for row in content["data"]["bot"]["variableSuggest"]:
+                for row in rows:
                     # A name that is listed twice is one attribute.
-                    self._catalogue.setdefault(_text(row["name"]), _text(row["type"]))
+                    self._catalogue.setdefault(_text(row.name), _text(row.type))
                 return list(self._catalogue.items())
             case "segments":
-                return [(_text(row["id"]), _text(row["name"])) for row in content["data"]["bot"]["segments"]]
+                return _once(landed, ((_text(row.id), _text(row.name)) for row in rows))
             case "scheduled_entries":
-                return [(_text(row["id"]), _payload(row)) for row in content["result"]]
+                pairs = zip(rows, payloads, strict=True)
+                return _once(landed, ((_text(row.id), _payload(payload)) for row, payload in pairs))
             case "broadcast_stats":
-                return [(number, _payload(row)) for number, row in enumerate(content["result"], start=1)]
+                return [(number, _payload(payload)) for number, payload in enumerate(payloads, start=1)]
             case "block_filters":
-                return [(landed.broadcast_id, landed.block_id, _payload(content["data"]["bot"]["block"]))]
+                return [(landed.broadcast_id, landed.block_id, _payload(payloads))]
 
     def _write(self, table: str, blocks: Iterable[Sequence[Any]], path: Path | None = None) -> Path:
         """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
@@ -291,6 +296,15 @@ def _numbers(users: pa.StringArray, others: dict[str, int]) -> np.ndarray:
 
 def _encoded(indices: np.ndarray, values: pa.StringArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), values)
+
+
+def _once(landed: LandedFile, rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the first row of each id."""
+    found: dict[str, str] = {}
+    for row_id, content in rows:
+        if found.setdefault(row_id, content) != content:
+            log.warning("%s lists %r twice, with different content: the first is taken.", landed.name, row_id)
+    return list(found.items())
 
 
 def _payload(content: Any) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 
 import click
 
 _hidden: set[str] = set()
+# Those that steer a terminal, and those that turn the direction of writing; line ends and tabs stay.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def hide(secret: str) -> None:
@@ -19,7 +22,8 @@ def hide(secret: str) -> None:
 
 
 def scrub(text: str) -> str:
-    """Return the text with every hidden value replaced."""
+    """Return the text with every hidden value replaced, and nothing that a terminal would obey."""
+    text = _CONTROL.sub("", text)
     # The longest first: a secret may be a part of another one.
     for secret in sorted(_hidden, key=len, reverse=True):
         text = text.replace(secret, "***")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from loader import __version__
-from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel, Field
+from loader.answers import Attribute, BroadcastResult, Entry
+from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
 from loader.convert import convert, user_columns
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder, Report
@@ -24,7 +25,7 @@ from loader.wide_csv import WideCsv
 _ASK_AFTER = timedelta(hours=1)
 _ASK_BEFORE = timedelta(days=7)
 
-_USER_ID_FIELD = Field(USER_ID, "system")
+_USER_ID_FIELD = Attribute(USER_ID, "system")
 
 
 class Plan(NamedTuple):
@@ -36,9 +37,9 @@ class Plan(NamedTuple):
         entries: The scheduled entries whose audience is asked for.
     """
 
-    attributes: list[Field]
-    chunks: list[list[Field]]
-    entries: list[Mapping[str, Any]]
+    attributes: list[Attribute]
+    chunks: list[list[Attribute]]
+    entries: list[Entry]
 
 
 def is_committed(warehouse: Warehouse, folder: PullFolder) -> bool:
@@ -73,11 +74,13 @@ def fetch(
     folder.begin()
     folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
 
-    def export(name: str, table: str, fields: Sequence[Field], audience: Any = None, **facts: str) -> None:
+    def export(
+        name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts: str
+    ) -> None:
         facts |= {"fields": tuple(field.name for field in fields)}
         client.download_users(bot_id, fields, lambda: folder.writer(name, table, report, **facts), audience)
 
-    system = [Field(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
+    system = [Attribute(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
     for number, chunk in enumerate(_chunks(_fields(catalogue)), start=1):
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
@@ -92,13 +95,13 @@ def fetch(
     folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report, rows=len(stats.content))
 
     for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
-        broadcast_id, block_id = str(entry["id"]), str(entry.get("block_id"))
+        broadcast_id, block_id = entry.id, str(entry.block_id)
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
             raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
         folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, rows=1, **facts)
-        audience = block and block.get("user_filter")
+        audience = block and block.user_filter
         if audience and audience.get("valid") is not False:
             name = f"broadcast_recipients-{broadcast_id}.csv.gz"
             export(name, "broadcast_recipients", [_USER_ID_FIELD], audience, broadcast_id=broadcast_id)
@@ -134,32 +137,34 @@ def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
     folder.commit("import", __version__)
 
 
-def _fields(catalogue: Sequence[Mapping[str, str]]) -> list[Field]:
+def _fields(catalogue: Sequence[Attribute]) -> list[Attribute]:
     kinds: dict[str, str] = {}
     for row in catalogue:
         # A name that is listed twice is one attribute.
-        kinds.setdefault(row["name"], row["type"])
-    return [Field(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
+        kinds.setdefault(row.name, row.type)
+    return [Attribute(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
 
 
-def _chunks(fields: Sequence[Field]) -> list[list[Field]]:
+def _chunks(fields: Sequence[Attribute]) -> list[list[Attribute]]:
     # Every export has the user's id. One is made in any case: the id itself may be an attribute.
     step = MOST_FIELDS - 1
     return [[_USER_ID_FIELD, *fields[start : start + step]] for start in range(0, len(fields) or 1, step)]
 
 
 def _to_ask(
-    entries: Sequence[Mapping[str, Any]],
-    stats: Sequence[Mapping[str, Any]],
+    entries: Sequence[Entry],
+    stats: Sequence[BroadcastResult],
     pulled_at: datetime,
     recorded: Collection[str],
-) -> list[Mapping[str, Any]]:
-    return [entry for entry in qualifying(entries, stats, pulled_at) if str(entry["id"]) not in recorded]
+) -> list[Entry]:
+    # What is listed twice is one entry.
+    chosen = {entry.id: entry for entry in reversed(qualifying(entries, stats, pulled_at))}
+    return [entry for entry in reversed(chosen.values()) if entry.id not in recorded]
 
 
 def qualifying(
-    entries: Sequence[Mapping[str, Any]], stats: Sequence[Mapping[str, Any]], pulled_at: datetime
-) -> list[Mapping[str, Any]]:
+    entries: Sequence[Entry], stats: Sequence[BroadcastResult], pulled_at: datetime
+) -> list[Entry]:
     """Return the scheduled entries whose audience a pull at that moment should ask for.
 
     Args:
@@ -169,16 +174,14 @@ def qualifying(
     """
     final = {}
     for result in stats:
-        is_final = result.get("in_progress") is False and bool(result.get("total_users"))
-        final.setdefault(result.get("block_title"), is_final)
+        final.setdefault(result.block_title, result.in_progress is False and bool(result.total_users))
     first, last = (pulled_at - _ASK_BEFORE).timestamp(), (pulled_at - _ASK_AFTER).timestamp()
     return [
         entry
         for entry in entries
-        # An entry that repeats has no moment.
-        if entry.get("enabled") is True
-        and first <= (entry.get("broadcast_start_timestamp") or 0) <= last
-        and final.get(entry.get("block_title"), False)
+        if entry.enabled is True
+        and first <= (entry.broadcast_start_timestamp or 0) <= last
+        and final.get(entry.block_title, False)
     ]
 
 

@@ -27,6 +27,8 @@ class Settings:
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
         webhook_url: What is told of failure and recovery; empty: nothing.
         dbt_target: The folder where dbt leaves what it did last.
+        most_json: Most bytes that an answer in JSON may have, unpacked.
+        most_export: Most bytes that an export may have, unpacked.
     """
 
     base_url: str
@@ -36,6 +38,8 @@ class Settings:
     raw_retention_days: int | None
     webhook_url: str
     dbt_target: Path
+    most_json: int
+    most_export: int
     _bigquery_project: str
     _token: str
     _bot_ids: tuple[str, ...]
@@ -107,12 +111,6 @@ def read_settings() -> Settings:
     for bot_id in bot_ids:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", bot_id):
             raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
-    retention = values.get("CHATFUEL_RAW_RETENTION_DAYS")
-    if retention and not (retention.isdecimal() and int(retention) > 0):
-        raise ConfigurationError(
-            f"CHATFUEL_RAW_RETENTION_DAYS is {retention!r}; set it to a whole number of days, 1 or more,"
-            " or not at all to keep raw rows for ever."
-        )
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
@@ -120,13 +118,24 @@ def read_settings() -> Settings:
         landing=values.get("CHATFUEL_LANDING", "data/landing"),
         duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
-        raw_retention_days=int(retention) if retention else None,
+        raw_retention_days=_whole_number(values, "CHATFUEL_RAW_RETENTION_DAYS", None),
         webhook_url=values.get("CHATFUEL_WEBHOOK_URL", ""),
         dbt_target=Path(values.get("DBT_TARGET_PATH", "target")),
+        most_json=_whole_number(values, "CHATFUEL_MAX_JSON_MB", 256) << 20,
+        most_export=_whole_number(values, "CHATFUEL_MAX_EXPORT_MB", 65536) << 20,
         _bigquery_project=values.get("CHATFUEL_BIGQUERY_PROJECT", ""),
         _token=_token(values),
         _bot_ids=tuple(dict.fromkeys(bot_ids)),
     )
+
+
+def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> int | None:
+    value = values.get(name)
+    if value is None:
+        return default
+    if not (value.isdecimal() and 0 < int(value) < 100_000_000):
+        raise ConfigurationError(f"{name} is {value!r}; set it to a whole number, 1 or more, or not at all.")
+    return int(value)
 
 
 def _token(values: Mapping[str, str]) -> str:

@@ -10,13 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loader.chatfuel import Chatfuel, Field
+from loader.answers import Attribute
+from loader.chatfuel import Chatfuel
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import scrub
 from sandbox.server import Response, json_response
 from tests.loader.conftest import NOW_AND_QUICKLY
 
-USER_ID = [Field("chatfuel user id", "system")]
+USER_ID = [Attribute("chatfuel user id", "system")]
 
 
 class Buffer:

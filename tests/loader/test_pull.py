@@ -11,9 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import msgspec
 import pytest
 
 from loader import __version__
+from loader.answers import BroadcastResult, Entry
 from loader.pull import qualifying
 from sandbox.server import json_response, running
 from tests.loader.conftest import PULL_ID
@@ -203,6 +205,7 @@ def result(title="t", **changes):
          "in progress", "nobody", "another title", "no result", "newest in progress", "second in the list", "no moment", "another kind of entry", "another kind of result"],
 )  # fmt: skip
 def test_which_broadcasts_are_asked_for(entries, stats, qualifies):
+    entries, stats = msgspec.convert(entries, list[Entry]), msgspec.convert(stats, list[BroadcastResult])
     assert qualifying(entries, stats, NOW) == (entries if qualifies else [])
 
 
