@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ class _Adapter(HTTPAdapter):
     """Keeps at hand what a request waits on, so that a wait can be ended: a server may trickle for ever."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Any, socket.socket] = {}
+        # The newest: an answer of no known length outlives its connection.
+        self._sockets: deque[socket.socket] = deque(maxlen=4)
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
@@ -116,7 +118,7 @@ class _Adapter(HTTPAdapter):
 
     def end(self) -> None:
         """End every wait."""
-        for watched in [*self._sockets.values()]:
+        for watched in self._sockets:
             with suppress(OSError):
                 watched.shutdown(socket.SHUT_RDWR)
 
@@ -127,13 +129,9 @@ class _Adapter(HTTPAdapter):
             class Connection(pool.ConnectionCls):
                 def _new_conn(self) -> socket.socket:
                     connected = super()._new_conn()
-                    sockets[self] = connected.dup()
+                    # A second handle of the same: TLS takes the first one away. What falls out is closed.
+                    sockets.append(connected.dup())
                     return connected
-
-                def close(self) -> None:
-                    super().close()
-                    if watched := sockets.pop(self, None):
-                        watched.close()
 
             return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
@@ -159,16 +157,17 @@ class Chatfuel:
         self._reached = False
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
-        adapter = _Adapter()
+        self._adapter = _Adapter()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, adapter)
-        self._alarm = Timer(patience.deadline, adapter.end)
+            self._session.mount(scheme, self._adapter)
+        self._alarm = Timer(patience.deadline, self._adapter.end)
         self._alarm.daemon = True
         self._alarm.start()
 
     def close(self) -> None:
         """Close the connections."""
         self._alarm.cancel()
+        self._adapter.end()
         self._session.close()
 
     def attributes(self, bot_id: str) -> Answer:

@@ -10,6 +10,7 @@ import gzip
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ _BROADCAST_COLUMNS = {
 def user_columns() -> dict[str, str]:
     """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
     return {column.name.replace("_", " "): column.name for column in raw_tables()["users"]}
+
+
+def is_system(name: str) -> bool:
+    """Return whether a name is that of a field which the users export has."""
+    return name in user_columns()
+
+
+def attribute_name(name: str, kind: str) -> str:
+    """Return the name of an attribute in all tables: a custom one may be called as a system field is."""
+    return f"{name} (custom)" if kind == "custom" and is_system(name) else name
 
 
 def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
@@ -101,11 +112,13 @@ class _Conversion:
             if not landed.name.endswith(_CSV):
                 rows[landed.table] += self._json_rows(landed)
         others: dict[str, int] = {}
+        # What the users export has of the catalogue is taken from there, and from nowhere else.
+        profile = [replace(landed, table="user_attributes") for landed in files if landed.table == "users"]
+        files = [*profile, *files]
         exports = [_Export(self.folder.path, f, always, others) for f in files if f.name.endswith(_CSV)]
         for export in exports:
             self._report(f"converting {export.landed.name}", 0)
-            if export.landed.table == "user_attributes":
-                export.choose_columns(self._catalogue)
+            export.choose_columns(self._catalogue)
             export.path = self._write(export.landed.table, export.blocks())
         # What Arrow has freed and kept is needed by numpy now: some 40 MB of the peak.
         pa.default_memory_pool().release_unused()
@@ -113,8 +126,13 @@ class _Conversion:
         for export in exports:
             if export.landed.table == "broadcast_recipients":
                 self._leave_out([export], True)
-        if self._catalogue:
-            raise ContractError(f"No export has the attribute {min(self._catalogue)!r}. Pull again.")
+        # Pulls of versions before 1.0 did not ask for these.
+        unseen = {name for name in self._catalogue if name.endswith(" (custom)")}
+        if unseen:
+            log.warning("Not in this pull, for it bears the name of a system field: %s.", ", ".join(unseen))
+        rows["attributes"] = [row for row in rows["attributes"] if row[0] not in unseen]
+        if missing := self._catalogue.keys() - unseen:
+            raise ContractError(f"No export has the attribute {min(missing)!r}. Pull again.")
         for table, found in rows.items():
             if not self._files[table] and table != LEDGER:
                 self._write(table, [list(zip(*found, strict=True))] if found else [])
@@ -158,7 +176,8 @@ class _Conversion:
             case "attributes":
                 for row in rows:
                     # A name that is listed twice is one attribute.
-                    self._catalogue.setdefault(_text(row.name), _text(row.type))
+                    kind = _text(row.type)
+                    self._catalogue.setdefault(attribute_name(_text(row.name), kind), kind)
                 return list(self._catalogue.items())
             case "segments":
                 return _once(landed, ((_text(row.id), _text(row.name)) for row in rows))
@@ -242,13 +261,15 @@ class _Export:
 
     def choose_columns(self, catalogue: dict[str, str]) -> None:
         """Take the attributes from the catalogue that this export has; its other columns are left out."""
-        wanted = {*self.landed.fields, *ALWAYS_SERVED} & {*self._csv.header} & {*catalogue}
-        self._columns = [
-            name for name in dict.fromkeys((USER_ID, *self._csv.header)) if name in {USER_ID, *wanted}
-        ]
-        self._is_wanted = np.array([name in wanted for name in self._columns])
-        for name in wanted:
-            del catalogue[name]
+        if self.landed.table != "user_attributes":
+            return
+        asked = {*self.landed.fields, *ALWAYS_SERVED}
+        columns = dict.fromkeys((USER_ID, *self._csv.header))
+        names = {c: attribute_name(c, "custom" if c in self.landed.custom else "system") for c in columns}
+        wanted = {c for c, name in names.items() if c in asked and catalogue.pop(name, None)}
+        self._columns = [c for c in columns if c in {USER_ID, *wanted}]
+        self._names = pa.array([names[c] for c in self._columns])
+        self._is_wanted = np.array([c in wanted for c in self._columns])
 
     def blocks(self, kept: np.ndarray | None = None) -> Iterator[list[Any]]:
         """Yield the columns of the raw table, block after block; without ``kept`` every row is."""
@@ -280,7 +301,7 @@ class _Export:
                     found = self._is_wanted[block.column] & of_block[block.row]
                     yield [
                         _encoded(block.row[found], users),
-                        _encoded(block.column[found], pa.array(self._columns)),
+                        _encoded(block.column[found], self._names),
                         block.values.filter(found),
                     ]
 

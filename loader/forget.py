@@ -58,7 +58,12 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
 def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, report: Report) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
-    facts = {"fields": landed.fields, "broadcast_id": landed.broadcast_id, "block_id": landed.block_id}
+    facts = {
+        "fields": landed.fields,
+        "custom": landed.custom,
+        "broadcast_id": landed.broadcast_id,
+        "block_id": landed.block_id,
+    }
     with folder.writer(name, landed.table, report, **facts) as sink:
         for record, is_theirs in _records(folder, landed, user_id):
             if not is_theirs:

@@ -74,6 +74,7 @@ class LandedFile:
         sha256: Of the compressed bytes.
         rows: Rows of the CSV without its header, or entries of the JSON.
         fields: Of a users export: the fields asked for.
+        custom: Those of them that are custom attributes, though named as system fields.
         broadcast_id: Of an audience or its recipients: the scheduled entry.
         block_id: Of an audience: the block.
     """
@@ -84,6 +85,7 @@ class LandedFile:
     sha256: str
     rows: int | None = None
     fields: tuple[str, ...] = ()
+    custom: tuple[str, ...] = ()
     broadcast_id: str = ""
     block_id: str = ""
 
@@ -313,8 +315,10 @@ class PullFolder:
         """Return the files of a complete pull, and the rest of the manifest."""
         self.landing.bring(self.name)
         manifest = json.loads((self.path / _MANIFEST).read_bytes())
+        lists = ("fields", "custom")
         files = [
-            LandedFile(**file | {"fields": tuple(file.get("fields", ()))}) for file in manifest.pop("files")
+            LandedFile(**file | {name: tuple(file.get(name, ())) for name in lists})
+            for file in manifest.pop("files")
         ]
         return files, manifest
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from loader import __version__
 from loader.answers import Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
-from loader.convert import convert, user_columns
+from loader.convert import convert, is_system, user_columns
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder, Report
 from loader.warehouse import Converted, Warehouse
@@ -74,10 +74,10 @@ def fetch(
     folder.begin()
     folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
 
-    def export(
-        name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts: str
-    ) -> None:
-        facts |= {"fields": tuple(field.name for field in fields)}
+    def export(name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts) -> None:
+        names = tuple(field.name for field in fields)
+        custom = tuple(field.name for field in fields if field.type == "custom" and is_system(field.name))
+        facts |= {"fields": names, "custom": custom}
         client.download_users(bot_id, fields, lambda: folder.writer(name, table, report, **facts), audience)
 
     system = [Attribute(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
@@ -130,25 +130,31 @@ def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
     catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
     folder.begin()
     folder.write("attributes.json.gz", "attributes", catalogue, report, rows=len(rows))
-    for table, name in (("users", "users"), ("user_attributes", "user_attributes-001")):
-        place = folder.writer(f"{name}.csv.gz", table, report, fields=tuple(header))
-        with pa.input_stream(str(file), compression="detect") as source, place as sink:
-            shutil.copyfileobj(source, sink)
+    place = folder.writer("users.csv.gz", "users", report, fields=tuple(header))
+    with pa.input_stream(str(file), compression="detect") as source, place as sink:
+        shutil.copyfileobj(source, sink)
     folder.commit("import", __version__)
 
 
 def _fields(catalogue: Sequence[Attribute]) -> list[Attribute]:
-    kinds: dict[str, str] = {}
-    for row in catalogue:
-        # A name that is listed twice is one attribute.
-        kinds.setdefault(row.name, row.type)
-    return [Attribute(name, kind) for name, kind in kinds.items() if name not in (*ALWAYS_SERVED, USER_ID)]
+    """Return what the users export does not have. What is listed twice is one attribute."""
+    asked = [
+        field for field in dict.fromkeys(catalogue) if field.type == "custom" or not is_system(field.name)
+    ]
+    # The columns that every export begins with hide a custom attribute of the same name.
+    return [field for field in asked if field.name not in (*ALWAYS_SERVED, USER_ID)]
 
 
 def _chunks(fields: Sequence[Attribute]) -> list[list[Attribute]]:
-    # Every export has the user's id. One is made in any case: the id itself may be an attribute.
+    # No export has two columns of one name. Each has the user's id.
+    first = {field.name: field for field in reversed(fields)}
+    seconds = [field for field in fields if first[field.name] != field]
     step = MOST_FIELDS - 1
-    return [[_USER_ID_FIELD, *fields[start : start + step]] for start in range(0, len(fields) or 1, step)]
+    return [
+        [_USER_ID_FIELD, *group[start : start + step]]
+        for group in ([*reversed(first.values())], seconds)
+        for start in range(0, len(group), step)
+    ]
 
 
 def _to_ask(

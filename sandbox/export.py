@@ -38,17 +38,17 @@ def export_csv(
         fields: Name and type of the columns wanted.
 
     Raises:
-        FieldError: Too many fields, one twice, or one that the bot does not have now.
+        FieldError: Too many fields, or one that the bot does not have now.
     """
     if len(fields) > MOST_FIELDS:
         raise FieldError(f"too many fields: {len(fields)}, at most {MOST_FIELDS} are allowed")
-    if len(set(fields)) < len(fields):
-        raise FieldError("a field is requested twice")
     header = [csv_cell(name) for name in _LEADING]
     # By attribute number: the column, and 0 for what was not asked for (column 0 is `last seen`).
     columns = array("I", bytes(4 * (len(bot.attributes) + 1)))
     cells: list[list[bytes]] = [[] for _ in columns]
     computed = []
+    # What is asked for twice is served twice: pairs of its first column and another.
+    copies = []
     for name, kind in fields:
         if kind == "system" and name in _LEADING:
             continue
@@ -56,7 +56,10 @@ def export_csv(
         if kind == "system" and name in READERS:
             computed.append((len(header), READERS[name]))
         elif attribute is not None and (attribute.listed or attribute is bot.people.status):
-            columns[attribute.number] = len(header)
+            if columns[attribute.number]:
+                copies.append((columns[attribute.number], len(header)))
+            else:
+                columns[attribute.number] = len(header)
             cells[attribute.number] = attribute.cells
         else:
             raise FieldError(f'unknown {kind} field "{name}"')
@@ -74,6 +77,9 @@ def export_csv(
             ]
             for column, read in computed:
                 row.append((column, csv_cell(read(bot, users, user))))
+            if copies:
+                found = dict(row)
+                row += [(copy, found[column]) for column, copy in copies if column in found]
             row.sort()
             rows.append(f"{stamp(users.last_seen[user])},{bot.page_id(users, user)}".encode())
             before = 1

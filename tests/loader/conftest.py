@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from loader import cli
 from loader.chatfuel import Patience
+from loader.convert import convert
+from loader.landing import PullFolder
+from loader.warehouse import raw_tables
 from sandbox.server import Request, Response, Sandbox, running
 
 AS_OF = "2024-06-03T07:30:00Z"
@@ -130,3 +133,20 @@ def query(tmp_path: Path) -> Callable[[str], list[tuple]]:
 def folder(tmp_path: Path) -> Path:
     """The folder where the pull of ``AS_OF`` lands."""
     return tmp_path / "landing" / "botA" / "pull_date=2024-06-03" / PULL_ID
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Callable[[PullFolder, str], list[tuple]]:
+    """Return a function that converts a pull, and returns the rows of a table without pull columns."""
+
+    def rows(folder: PullFolder, table: str) -> list[tuple]:
+        (tmp_path / "work").mkdir(exist_ok=True)
+        result = convert(folder, tmp_path / "work", lambda *_: None)
+        files = [str(file) for file in result.files[table]]
+        columns = ", ".join(column.name for column in raw_tables()[table])
+        query = f"select {columns} from read_parquet({files}, hive_partitioning = false)"
+        found = duckdb.sql(query).fetchall()
+        assert len(found) == result.rows.get(table, 1)
+        return found
+
+    return rows

@@ -44,6 +44,7 @@ def land(
     names: Sequence[Sequence[str]],
     listed: Sequence[str] | None = None,
     json_files: dict[str, object] | None = None,
+    custom: Sequence[str] = (),
     bot_id: str = "bot",
     moment: datetime = MOMENT,
 ) -> PullFolder:
@@ -56,6 +57,7 @@ def land(
         names: The attributes asked for in each of them.
         listed: The catalogue; by default all the names.
         json_files: Content of JSON files, by table, in place of empty ones.
+        custom: Those of the names that are custom attributes, though named as system fields.
         bot_id: The bot.
         moment: The moment of the pull.
     """
@@ -77,7 +79,13 @@ def land(
     write("users.csv.gz", "users", users, fields=tuple(name for name in user_columns() if name not in ALWAYS))
     for number, (chunk, asked) in enumerate(zip(chunks, names, strict=True), start=1):
         fields = ("chatfuel user id", *asked)
-        write(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk, fields=fields)
+        write(
+            f"user_attributes-{number:03}.csv.gz",
+            "user_attributes",
+            chunk,
+            fields=fields,
+            custom=tuple(custom),
+        )
     write("broadcasts.csv.gz", "broadcasts", (",".join(_BROADCAST_COLUMNS) + "\n").encode())
     folder.commit("api", "test")
     return folder

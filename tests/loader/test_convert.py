@@ -10,22 +10,9 @@ from tests.loader.landed import cell, chunk_csv, land, users_csv
 
 
 @pytest.fixture
-def rows(tmp_path):
+def rows(tmp_path, converted):
     """Return a function that lands and converts a pull, and returns the rows of a table without pull columns."""
-
-    def make(table: str, **pull) -> list[tuple]:
-        (tmp_path / "work").mkdir(exist_ok=True)
-        folder = land(tmp_path / "landing", **pull)
-        converted = convert(folder, tmp_path / "work", lambda *_: None)
-        files = [str(file) for file in converted.files[table]]
-        columns = ", ".join(column.name for column in raw_tables()[table])
-        found = duckdb.sql(
-            f"select {columns} from read_parquet({files}, hive_partitioning = false)"
-        ).fetchall()
-        assert len(found) == converted.rows.get(table, 1)
-        return found
-
-    return make
+    return lambda table, **pull: converted(land(tmp_path / "landing", **pull), table)
 
 
 def one_user(value: str) -> dict:

@@ -16,6 +16,7 @@ import pytest
 
 from loader import __version__
 from loader.answers import BroadcastResult, Entry
+from loader.convert import user_columns
 from loader.pull import qualifying
 from sandbox.server import json_response, running
 from tests.loader.conftest import PULL_ID
@@ -58,8 +59,9 @@ def test_everything_served_is_in_the_warehouse(pull, query, folder):
 
     cells = Counter()
     names = {row["name"] for row in catalogue}
-    for row in landed_csv(folder, "user_attributes-001"):
-        cells.update((row["chatfuel user id"], name, row[name]) for name in names if row[name])
+    for row in [*users, *landed_csv(folder, "user_attributes-001")]:
+        cells.update((row["chatfuel user id"], name, row[name]) for name in names & row.keys() if row[name])
+    cells = Counter(set(cells))
     assert (
         Counter(query("select chatfuel_user_id, attribute_name, attribute_value from user_attributes"))
         == cells
@@ -141,12 +143,14 @@ def test_exports_have_at_most_1500_fields_and_together_all_attributes(pull, quer
     names = {name for (name,) in query("select attribute_name from attributes")}
     assert [len(chunk) for chunk in chunks] == [1500, 1500, len(asked) - 2 * 1499 + 1]
     assert {chunk[0] for chunk in chunks} == {"chatfuel user id"}
-    assert sorted(asked) == sorted(names - {"chatfuel user id", "last seen"})
+    # The users export has the rest.
+    assert sorted(asked) == sorted(names - {*user_columns()})
     served = Counter()
     for number in (1, 2, 3):
         rows = landed_csv(folder, f"user_attributes-00{number}")
         served.update(name for row in rows for name, value in row.items() if value and name in asked)
-    served.update({"chatfuel user id": len(rows), "last seen": len(rows)})
+    users = landed_csv(folder, "users")
+    served.update(name for row in users for name, value in row.items() if value and name in names)
     found = query("select attribute_name, count(*) from user_attributes group by attribute_name")
     assert dict(found) == served
 

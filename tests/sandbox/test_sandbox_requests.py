@@ -151,8 +151,10 @@ def test_a_field_that_the_bot_does_not_have_is_an_error(client, field):
     assert field["name"] in refused(client, [USER_ID, field])
 
 
-def test_a_field_asked_for_twice_is_an_error(client):
-    assert "twice" in refused(client, [USER_ID, USER_ID])
+def test_a_field_asked_for_twice_is_served_twice(client):
+    header, *found = client.download(client.generate([STATUS, USER_ID, STATUS, USER_ID]))
+    assert header[2:] == ["status", "chatfuel user id"] * 2
+    assert all(row[2:4] == row[4:] for row in found)
 
 
 def test_a_document_expires():
