@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, PullFolder, Report
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
-from loader.wide_csv import Block, WideCsv
+from loader.wide_csv import WideCsv
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
@@ -54,8 +54,8 @@ def user_columns() -> dict[str, str]:
 def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
     """Convert a complete pull.
 
-    Every export is read twice: once to check it and to know its users, and once to write it, without those
-    who are not in every export.
+    A file is read once, checked and written. Only an export with users that others do not have, or with a
+    user twice, is read and written again without those rows.
 
     Args:
         folder: The pull.
@@ -81,60 +81,55 @@ class _Conversion:
         self.folder = folder
         self._workdir = workdir
         self._report = report
-        self._files: dict[str, list[Path]] = {table: [] for table in raw_tables()}
-        self._rows = {table: 0 for table in raw_tables() if table != LEDGER}
-        # The type of each attribute.
+        self._files: dict[str, dict[Path, int]] = {table: {} for table in raw_tables()}
+        # The attributes of the catalogue that no export has had, and their types.
         self._catalogue: dict[str, str] = {}
 
     def convert(self, force: bool) -> Converted:
         files, manifest = self.folder.read_manifest()
         # A saved file has the columns that somebody chose.
         always = ALWAYS_SERVED if manifest["source"] == "api" else ()
-        exports: dict[LandedFile, WideCsv] = {}
         rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
-        users: dict[LandedFile, list[pa.StringArray]] = {}
         for landed in files:
-            self._report(f"checking {landed.name}", 0)
             if not landed.name.endswith(_CSV):
                 rows[landed.table] += self._json_rows(landed)
-                continue
-            export = exports[landed] = WideCsv(self.folder.path / landed.name)
-            is_list = landed.table == "broadcasts"
-            for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
-                if name not in export.header:
-                    raise ContractError(
-                        f"{landed.name} has no column {name!r}. Pull again;"
-                        " if it stays, Chatfuel has changed its export."
-                    )
-            if landed.table in ("users", "user_attributes"):
-                users[landed] = [_users(block, landed) for block in export.blocks([USER_ID])]
-        kept = dict(zip(users, self._common_users(list(users.values()), force), strict=True))
-        for landed, export in exports.items():
-            self._report(f"converting {landed.name}", 0)
-            self._convert_csv(landed, export, kept.get(landed))
+        exports = [_Export(self.folder.path, f, always) for f in files if f.name.endswith(_CSV)]
+        for export in exports:
+            self._report(f"converting {export.landed.name}", 0)
+            if export.landed.table == "user_attributes":
+                export.choose_columns(self._catalogue)
+            export.path = self._write(export.landed.table, export.blocks())
+        self._leave_out([e for e in exports if e.landed.table in ("users", "user_attributes")], force)
+        for export in exports:
+            if export.landed.table == "broadcast_recipients":
+                self._leave_out([export], True)
         if self._catalogue:
             raise ContractError(f"No export has the attribute {min(self._catalogue)!r}. Pull again.")
         for table, found in rows.items():
             if not self._files[table] and table != LEDGER:
                 self._write(table, [list(zip(*found, strict=True))] if found else [])
-        ledger = (manifest["source"], manifest["loader_version"], *self._rows.values())
+        counts = {table: sum(paths.values()) for table, paths in self._files.items() if table != LEDGER}
+        ledger = (manifest["source"], manifest["loader_version"], *counts.values())
         self._write(LEDGER, [[[value] for value in ledger]])
-        return Converted(self._files, self._rows)
+        return Converted({table: [*paths] for table, paths in self._files.items()}, counts)
 
-    def _common_users(self, exports: Sequence[list[pa.StringArray]], force: bool) -> list[np.ndarray]:
-        """Return, for each export, which rows count: of a user who is in every export, the last one."""
-        chunks = [chunk for export in exports for chunk in export]
-        encoded = pa.chunked_array(chunks, pa.string()).dictionary_encode().chunks
-        numbers = np.concatenate([[], *(chunk.indices for chunk in encoded)]).astype(np.int32)
-        numbers = np.split(numbers, np.cumsum([sum(map(len, export)) for export in exports])[:-1])
-        last = np.full((len(exports), max((n.max(initial=-1) for n in numbers), default=-1) + 1), -1)
-        for number, export in enumerate(numbers):
-            last[number, export] = np.arange(len(export))
-        # Who signed up or was deleted between two downloads is left out; otherwise values that were not
-        # served would look like values that were cleared.
-        is_common = (last >= 0).all(axis=0)
-        everyone, missing = len(is_common), int((~is_common).sum())
-        if everyone == missing:
+    def _leave_out(self, exports: Sequence[_Export], force: bool) -> None:
+        """Write exports again without the users who are not in all of them, and all but the last row of each.
+
+        Who signed up or was deleted between two downloads is left out; otherwise values that were not served
+        would look like values that were cleared.
+        """
+        chunks = pa.chunked_array([users for export in exports for users in export.users], pa.string())
+        # Every user has a number; of each export, the numbers row by row.
+        encoded = [chunk.indices.to_numpy() for chunk in chunks.dictionary_encode().chunks]
+        numbers = np.concatenate([np.empty(0, np.int32), *encoded])
+        numbers = np.split(numbers, np.cumsum([sum(map(len, export.users)) for export in exports])[:-1])
+        last_row = np.full((len(exports), 1 + max(n.max(initial=-1) for n in numbers)), -1)
+        for last, users in zip(last_row, numbers, strict=True):
+            last[users] = np.arange(len(users))
+        is_common = (last_row >= 0).all(axis=0)
+        everyone, missing = len(is_common), int(np.count_nonzero(~is_common))
+        if everyone == missing and len(exports) > 1:
             raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
         # One is let through also where there are fewer than a hundred.
         if missing > max(1, everyone * MOST_LEFT_OUT) and not force:
@@ -143,40 +138,11 @@ class _Conversion:
                 " one was cut short. Nothing was loaded. Pull again."
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
-        return [
-            is_common[export] & (last[number, export] == np.arange(len(export)))
-            for number, export in enumerate(numbers)
-        ]
-
-    def _convert_csv(self, landed: LandedFile, export: WideCsv, kept: np.ndarray | None) -> None:
-        match landed.table:
-            case "user_attributes":
-                # An attribute that an export before has had is not taken again.
-                wanted = {*landed.fields, *ALWAYS_SERVED} & {*self._catalogue}
-                names = [
-                    name for name in dict.fromkeys((USER_ID, *export.header)) if name in {USER_ID, *wanted}
-                ]
-                is_wanted = np.array([name in wanted for name in names])
-                for name in wanted & {*names}:
-                    del self._catalogue[name]
-                blocks = (_long(block, names, is_wanted, kept) for block in export.blocks(names))
-            case "users":
-                names = [*user_columns()]
-                blocks = (
-                    [column.filter(kept[block.first :][: block.rows]) for column in _wide(block, names)]
-                    for block in export.blocks(names)
-                )
-            case "broadcasts":
-                names = [*_BROADCAST_COLUMNS]
-                blocks = (
-                    [np.arange(block.rows) + block.first + 1, *_wide(block, names)]
-                    for block in export.blocks(names)
-                )
-            case "broadcast_recipients":
-                users = [_users(block, landed) for block in export.blocks([USER_ID])]
-                users = pa.chunked_array(users, pa.string()).unique()
-                blocks = [[[landed.broadcast_id] * len(users), users]]
-        self._write(landed.table, blocks)
+        for export, last, users in zip(exports, last_row, numbers, strict=True):
+            kept = is_common[users] & (last[users] == np.arange(len(users)))
+            if not kept.all():
+                self._report(f"converting {export.landed.name} again", 0)
+                self._write(export.landed.table, export.blocks(kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
         content = json.loads(gzip.decompress((self.folder.path / landed.name).read_bytes()))
@@ -195,7 +161,7 @@ class _Conversion:
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(content["data"]["bot"]["block"]))]
 
-    def _write(self, table: str, blocks: Iterable[Sequence[Any]]) -> None:
+    def _write(self, table: str, blocks: Iterable[Sequence[Any]], path: Path | None = None) -> Path:
         """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
         pull = self.folder.pull
         columns = (*pull_columns(), *raw_tables()[table])
@@ -204,7 +170,8 @@ class _Conversion:
             for name in ("chatfuel_user_id", "attribute_name"):
                 dictionary = pa.dictionary(pa.int32(), pa.string())
                 schema = schema.set(schema.get_field_index(name), pa.field(name, dictionary))
-        path = self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
+        path = path or self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
+        self._files[table][path] = 0
         of_pull = (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id)
         encoded = [column.name for column in columns if column.name != "attribute_value"]
         with pq.ParquetWriter(
@@ -223,33 +190,85 @@ class _Conversion:
                     for value, field in zip((*constants, *block), schema, strict=True)
                 ]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-                if table != LEDGER:
-                    self._rows[table] += rows
-        self._files[table].append(path)
+                self._files[table][path] += rows
+        return path
 
 
-def _users(block: Block, landed: LandedFile) -> pa.StringArray:
-    """Return the user of each row, its first column."""
-    users = block.wide(0)
-    if users.null_count:
-        row = block.first + users.is_null().index(True).as_py() + 1
-        raise ContractError(
-            f"{landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. Pull again;"
-            " if it stays, Chatfuel has changed its export."
-        )
-    return users
+class _Export:
+    """A CSV of a pull.
+
+    Attributes:
+        landed: The file.
+        users: The user of each row, block after block; none of the broadcast list.
+        path: What was made of it.
+    """
+
+    def __init__(self, folder: Path, landed: LandedFile, always: Sequence[str]) -> None:
+        """Read the header.
+
+        Raises:
+            ContractError: A column is missing that was asked for, or that always was there.
+        """
+        self.landed = landed
+        self.users: list[pa.StringArray] = []
+        self.path = Path()
+        self._csv = WideCsv(folder / landed.name)
+        is_list = landed.table == "broadcasts"
+        for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
+            if name not in self._csv.header:
+                raise ContractError(
+                    f"{landed.name} has no column {name!r}. Pull again;"
+                    " if it stays, Chatfuel has changed its export."
+                )
+        self._columns = [*_BROADCAST_COLUMNS] if is_list else [*user_columns()]
+
+    def choose_columns(self, catalogue: dict[str, str]) -> None:
+        """Take the attributes from the catalogue that this export has; its other columns are left out."""
+        wanted = {*self.landed.fields, *ALWAYS_SERVED} & {*self._csv.header} & {*catalogue}
+        self._columns = [
+            name for name in dict.fromkeys((USER_ID, *self._csv.header)) if name in {USER_ID, *wanted}
+        ]
+        self._is_wanted = np.array([name in wanted for name in self._columns])
+        for name in wanted:
+            del catalogue[name]
+
+    def blocks(self, kept: np.ndarray | None = None) -> Iterator[list[Any]]:
+        """Yield the columns of the raw table, block after block; without ``kept`` every row is."""
+        for block in self._csv.blocks(self._columns):
+            if self.landed.table == "broadcasts":
+                columns = [block.wide(place) for place in range(len(self._columns))]
+                yield [np.arange(block.rows) + block.first + 1, *columns]
+                continue
+            users = block.wide(0)
+            if users.null_count:
+                row = block.first + users.is_null().index(True).as_py() + 1
+                raise ContractError(
+                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. Pull again;"
+                    " if it stays, Chatfuel has changed its export."
+                )
+            if kept is None:
+                self.users.append(users)
+                of_block = np.ones(block.rows, bool)
+            else:
+                of_block = kept[block.first : block.first + block.rows]
+            match self.landed.table:
+                case "users":
+                    columns = [block.wide(place) for place in range(len(self._columns))]
+                    yield [column.filter(of_block) for column in columns]
+                case "broadcast_recipients":
+                    users = users.filter(of_block)
+                    yield [pa.repeat(self.landed.broadcast_id, len(users)), users]
+                case "user_attributes":
+                    found = self._is_wanted[block.column] & of_block[block.row]
+                    yield [
+                        _encoded(block.row[found], users),
+                        _encoded(block.column[found], pa.array(self._columns)),
+                        block.values.filter(found),
+                    ]
 
 
-def _wide(block: Block, names: Sequence[str]) -> list[pa.StringArray]:
-    return [block.wide(column) for column in range(len(names))]
-
-
-def _long(block: Block, names: Sequence[str], is_wanted: np.ndarray, kept: np.ndarray) -> list[pa.Array]:
-    """Return user, name and value of each cell; the user is in the first column."""
-    found = is_wanted[block.column] & kept[block.first :][block.row]
-    users = pa.DictionaryArray.from_arrays(pa.array(block.row[found], pa.int32()), block.wide(0))
-    attributes = pa.DictionaryArray.from_arrays(pa.array(block.column[found], pa.int32()), pa.array(names))
-    return [users, attributes, block.values.filter(pa.array(found))]
+def _encoded(indices: np.ndarray, values: pa.StringArray) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), values)
 
 
 def _payload(content: Any) -> str:

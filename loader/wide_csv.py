@@ -190,21 +190,18 @@ class WideCsv:
         separator |= line_feed
         if self._ends_in_two:
             separator[:-1] |= (octets[:-1] == _CARRIAGE_RETURN) & line_feed[1:]
-        quotes = np.flatnonzero(octets == _QUOTE) if b'"' in data else np.empty(0, np.int64)
+        quote = octets == _QUOTE
+        quotes = np.flatnonzero(quote)
+        quote |= separator
         opening, closing = quotes[::2], quotes[1::2]
         # What follows the last bytes is not known yet; they are looked at again with the next.
         closing = closing[closing < len(data) - 2]
-        is_quote_or_separator = separator | (octets == _QUOTE) if len(quotes) else separator
-        inside = opening[(opening > 0) & ~is_quote_or_separator[opening - 1]]
-        behind = closing[~is_quote_or_separator[closing + 1]]
-        if len(inside) or len(behind):
-            at = min([*inside[:1], *behind[:1]])
-            what = (
-                "a quote in a cell that does not begin with one"
-                if at in inside
-                else "text behind the quotes of a cell"
-            )
-            self._refuse_at(data, at, before, what)
+        what = "a quote in a cell that does not begin with one"
+        wrong = dict.fromkeys(opening[(opening > 0) & ~quote[opening - 1]][:1], what)
+        what = "text behind the quotes of a cell"
+        wrong |= dict.fromkeys(closing[~quote[closing + 1]][:1], what)
+        if wrong:
+            self._refuse_at(data, min(wrong), before, wrong[min(wrong)])
         row_ends = _outside(np.flatnonzero(line_feed), quotes)
         end = row_ends[-1] + 1 if len(row_ends) else 0
         edges = np.flatnonzero(separator[1:end] != separator[: end - 1]) + 1 if end else row_ends
@@ -273,11 +270,8 @@ class WideCsv:
         elif row is not None:
             place = f", row {row + 1}"
             if column is not None:
-                place += (
-                    f", column {self.header[column]!r}"
-                    if column < len(self.header)
-                    else ", beyond its last column"
-                )
+                beyond = ["beyond the last"] * (column + 1 - len(self.header))
+                place += f", column {[*map(repr, self.header), *beyond][column]}"
         raise ContractError(
             f"{self._path.name}{place}: {what}. Nothing was loaded. Pull again;"
             " if it stays, Chatfuel has changed its export."

@@ -1,6 +1,6 @@
 {# Called where the rules are first used, once the seed is loaded: says which rule cannot be read. #}
 {% macro check_kpi_rules() %}
-    {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY %}
+    {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY and model.resource_type != 'unit_test' %}
         {% set rules = ref('kpi_rules') %}
         {% for row in run_query(
             "select kpi, attribute_name, match from " ~ rules ~ " where match not in ('equals', 'at_least', 'matches')"

@@ -16,6 +16,7 @@ import yaml
 
 RAW_SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "loader" / "raw_schema.yml").read_text())
 BOT_ID = "bot_a"
+ROWS_A_STATEMENT = 500
 
 
 @dataclass
@@ -66,8 +67,19 @@ def write_pulls(connection: duckdb.DuckDBPyConnection, pulls: list[Pull]) -> Non
         columns = RAW_SCHEMA["pull_columns"] + spec["columns"]
         definition = ", ".join(f"{column['name']} {column['type']}" for column in columns)
         connection.execute(f"create table if not exists chatfuel_raw.{table} ({definition})")
+    rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
     for pull in pulls:
-        _write_pull(connection, pull)
+        for table, table_rows in _rows_of(pull).items():
+            rows[table] += table_rows
+    for table, table_rows in rows.items():
+        names = list(dict.fromkeys(name for row in table_rows for name in row))
+        for start in range(0, len(table_rows), ROWS_A_STATEMENT):
+            some = table_rows[start : start + ROWS_A_STATEMENT]
+            row_marks = f"({', '.join('?' * len(names))})"
+            connection.execute(
+                f"insert into chatfuel_raw.{table} ({', '.join(names)}) values {', '.join([row_marks] * len(some))}",
+                [row.get(name) for row in some for name in names],
+            )
 
 
 def entry(broadcast_id: str, sent_at: str, title: str | None = None) -> dict:
@@ -110,7 +122,7 @@ def user(**values: str) -> dict[str, str]:
     }
 
 
-def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
+def _rows_of(pull: Pull) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
     for name in pull.attributes:
         rows["attributes"].append({"attribute_name": name, "attribute_type": "custom"})
@@ -151,10 +163,4 @@ def _write_pull(connection: duckdb.DuckDBPyConnection, pull: Pull) -> None:
         "pulled_at": pull.pulled_at,
         "bot_id": pull.bot_id,
     }
-    for table, table_rows in rows.items():
-        if table_rows:
-            names = list(own) + list(table_rows[0])
-            connection.executemany(
-                f"insert into chatfuel_raw.{table} ({', '.join(names)}) values ({', '.join('?' * len(names))})",
-                [[*own.values(), *row.values()] for row in table_rows],
-            )
+    return {table: [own | row for row in table_rows] for table, table_rows in rows.items()}

@@ -1,17 +1,23 @@
-"""Runs the dbt project of this repository on a warehouse of its own, as a job would."""
+"""Runs the dbt project of this repository on a warehouse of its own, as a job would.
+
+Each worker parses the project once for all warehouses and variables: nothing of ours is decided by a variable when it is
+parsed. A test about parsing itself says so: `parse`, `docs`.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 
 ROOT = Path(__file__).parents[2]
@@ -39,11 +45,15 @@ class Project:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
         profiles: where profiles.yml is.
+        target: the target of it.
     """
 
     path: Path
     target_path: Path
     profiles: Path = field(default=ROOT, kw_only=True)
+    target: str = field(default="dev", kw_only=True)
+    # by what a parse depends on: the manifest as dbt packs it, and the folder with its manifest.json
+    parsed: ClassVar[dict[tuple, tuple[bytes, Path]]] = {}
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:
@@ -60,19 +70,16 @@ class Project:
             BuildError: it failed.
         """
         os.environ["CHATFUEL_DUCKDB_PATH"] = str(self.path)
-        command = [
-            *arguments,
-            *("--project-dir", str(ROOT)),
-            *("--profiles-dir", str(self.profiles)),
-            *("--target-path", str(self.target_path)),
-            *("--log-path", str(self.target_path)),
-            "--quiet",
-        ]
-        if variables:
-            command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
+        manifest = None if arguments[0] in ("parse", "docs") else self.manifest(variables)
+        command = self.command(*arguments, variables=variables)
         messages: list[str] = []
-        listeners = [lambda event: messages.append(event.info.msg), *self.listeners]
-        result = dbtRunner(callbacks=listeners).invoke(command)
+
+        def listen(event: EventMsg) -> None:
+            if event.info.level != "debug":
+                messages.append(event.info.msg)
+
+        listeners = [listen, *self.listeners]
+        result = dbtRunner(manifest, callbacks=listeners).invoke(command)
         # dbt leaves the file open, with settings that nobody else may differ from
         DuckDBConnectionManager.close_all_connections()
         if not result.success:
@@ -83,6 +90,41 @@ class Project:
             ]
             raise BuildError("\n".join([*failures, *messages]))
         return "\n".join(messages)
+
+    def command(self, *arguments: str, variables: dict[str, Any] | None = None) -> list[str]:
+        """A dbt command with all that says where things are."""
+        command = [
+            *arguments,
+            *("--project-dir", str(ROOT)),
+            *("--profiles-dir", str(self.profiles)),
+            *("--target-path", str(self.target_path)),
+            *("--target", self.target),
+            *("--log-level-file", "none"),
+            "--quiet",
+        ]
+        if variables:
+            command += ["--vars", yaml.safe_dump(variables, default_flow_style=True, width=10_000)]
+        return command
+
+    @property
+    def parse_key(self) -> tuple:
+        """What a parse depends on. The name of the file is the name of the database."""
+        return (self.profiles, self.path.stem)
+
+    def manifest(self, variables: dict[str, Any] | None) -> Manifest:
+        """The parsed project, fresh: a command leaves what it compiled in it."""
+        if self.parse_key not in self.parsed:
+            os.environ["CHATFUEL_DUCKDB_PATH"] = str(self.path)
+            parsed = dbtRunner().invoke(self.command("parse", variables=variables))
+            DuckDBConnectionManager.close_all_connections()
+            if not parsed.success:
+                raise BuildError(str(parsed.exception))
+            self.parsed[self.parse_key] = parsed.result.to_msgpack(), self.target_path
+        packed, folder = self.parsed[self.parse_key]
+        if folder != self.target_path:
+            self.target_path.mkdir(exist_ok=True)
+            shutil.copy(folder / "manifest.json", self.target_path)
+        return Manifest.from_msgpack(packed)
 
     def build(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs `dbt build` with all models, seeds, snapshots and the law's data tests.

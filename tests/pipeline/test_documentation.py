@@ -33,8 +33,7 @@ def documented(tmp_path_factory, target_path):
 
 @pytest.fixture(scope="module")
 def manifest(documented):
-    """What dbt knows of the project after parsing it."""
-    documented.dbt("parse")
+    """What dbt knows of the project."""
     return json.loads((documented.target_path / "manifest.json").read_text())
 
 

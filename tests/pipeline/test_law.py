@@ -50,7 +50,7 @@ CORRUPTIONS = {
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory, target_path):
     """A built warehouse in which every rule has something to look at."""
-    project = Project(tmp_path_factory.mktemp("law") / "sound.duckdb", target_path)
+    project = Project(tmp_path_factory.mktemp("law") / "warehouse.duckdb", target_path)
     pulls = [
         Pull("2024-06-03 07:30:00", {"1": user(a="x", kept="k"), "2": user(), "3": user(a="x")}),
         Pull("2024-06-04 07:30:00", {"1": user(a="y", kept="k"), "2": user(), "3": user(a="x")}),
@@ -67,7 +67,7 @@ def sound(tmp_path_factory, target_path):
     [(rule, corruption) for rule, corruptions in CORRUPTIONS.items() for corruption in corruptions],
 )
 def test_a_corrupted_row_fails_its_rule(sound, tmp_path, rule, corruption):
-    corrupted = Project(tmp_path / "corrupted.duckdb", sound.target_path)
+    corrupted = Project(tmp_path / "warehouse.duckdb", sound.target_path)
     shutil.copy(sound.path, corrupted.path)
     with corrupted.connect() as connection:
         assert connection.execute(corruption).fetchone()[0] > 0, "nothing was corrupted"

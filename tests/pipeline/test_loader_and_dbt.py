@@ -88,15 +88,17 @@ def test_a_forgotten_person_is_in_no_landed_file_and_in_no_table(
 
 
 def test_a_saved_file_begins_the_history_before_the_first_night(sandbox, tmp_path, target_path, monkeypatch):
-    in_order, late = (Project(tmp_path / f"{name}.duckdb", target_path) for name in ("in_order", "late"))
+    in_order, late = (
+        Project(tmp_path / name / "warehouse.duckdb", target_path) for name in ("in_order", "late")
+    )
 
     def use(project):
         monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(project.path))
         monkeypatch.setenv("CHATFUEL_LANDING", str(project.path.with_suffix(".landing")))
 
-    use(Project(tmp_path / "saved.duckdb", target_path))
+    use(Project(tmp_path / "saved" / "warehouse.duckdb", target_path))
     load("pull", "--as-of", MOMENTS[0])
-    (saved,) = (tmp_path / "saved.landing").rglob("user_attributes-001.csv.gz")
+    (saved,) = (tmp_path / "saved" / "warehouse.landing").rglob("user_attributes-001.csv.gz")
     import_saved = ("import", str(saved), "--bot", sandbox.bot_id, "--as-of", MOMENTS[0][:10])
 
     use(in_order)

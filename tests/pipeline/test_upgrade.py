@@ -35,7 +35,7 @@ def test_a_plain_build_goes_on_where_a_release_left_off(release, tmp_path, targe
     load(upgraded, PULLS[-1:])
     load(fresh, PULLS)
     for project in (upgraded, fresh):
-        project.dbt("build", "--exclude-resource-type", "unit_test")
+        project.build()
     assert facts(upgraded) == facts(fresh)
 
 
