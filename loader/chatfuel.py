@@ -9,7 +9,6 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -30,6 +29,7 @@ from urllib3.exceptions import ReadTimeoutError
 from loader.answers import SHAPES, Attribute, Document, Shape, parse, pick
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import hide, scrub
+from loader.settings import Patience
 
 USER_ID = "chatfuel user id"
 # These columns begin every users export, asked for or not.
@@ -53,33 +53,6 @@ class Answer(NamedTuple):
 
     body: bytes
     content: Any
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long the client waits and how often it tries. All times in seconds.
-
-    Attributes:
-        attempts: Tries of one request or document.
-        first_attempts: Tries while nothing ever answered: then mostly the address or the network is wrong.
-        first_wait: Upper bound of the wait after the first failure; it doubles with every further one.
-        longest_wait: Where doubling ends. A ``Retry-After`` may ask for more.
-        connect_timeout: Time to connect.
-        read_timeout: Longest silence of the server; generating a big document is silent for minutes.
-        deadline: Time for everything that this client does.
-        most_json: Most bytes of an answer in JSON, unpacked.
-        most_export: Most bytes of a download, unpacked.
-    """
-
-    attempts: int = 6
-    first_attempts: int = 3
-    first_wait: float = 2.0
-    longest_wait: float = 120.0
-    connect_timeout: float = 10.0
-    read_timeout: float = 600.0
-    deadline: float = 3 * 3600.0
-    most_json: int = 256 << 20
-    most_export: int = 64 << 30
 
 
 class _TransientError(SourceUnavailableError):

@@ -11,35 +11,32 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 import yaml
-from rich.console import Console
-from rich.filesize import decimal
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from loader import __version__
-from loader.chatfuel import Chatfuel, Patience
 from loader.errors import ConfigurationError, LoaderError, RefusedError, WarehouseError
-from loader.forget import find_user, forget_user
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
-from loader.pull import fetch, is_committed, land_saved, load
-from loader.pull import plan as plan_pull
-from loader.report import make_report, tell
-from loader.settings import Settings, environment, read_settings
+from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
 from loader.warehouse import TARGETS, Warehouse, open_warehouse
+
+# What only a verb needs is imported by that verb: the list of verbs is to come at once.
+if TYPE_CHECKING:
+    from loader.chatfuel import Chatfuel
 
 PATIENCE = Patience()
 
 log = logging.getLogger(__name__)
 
+# Chatfuel began in 2015. A clock may be a little ahead.
+_FIRST, _AHEAD = datetime(2015, 1, 1, tzinfo=UTC), timedelta(hours=1)
 _UNEXPECTED = "unexpected error. Please report it with this traceback."
 _EXIT_CODES = """\b
 Exit codes:
@@ -68,7 +65,25 @@ class _Moment(click.ParamType):
             self.fail(f"{value!r} is not a moment like 2024-06-26T07:30:00Z.", param, ctx)
         if moment.tzinfo is None:
             self.fail(f"{value!r} has no time zone; add Z for UTC.", param, ctx)
-        return moment.astimezone(UTC).replace(microsecond=0)
+        try:
+            moment = moment.astimezone(UTC).replace(microsecond=0)
+        except OverflowError:
+            self.fail(f"{value!r} is out of range.", param, ctx)
+        if not _FIRST <= moment <= datetime.now(UTC) + _AHEAD and not ctx.params.get("force"):
+            self.fail(f"{value!r} is before 2015 or in the future. If it is right: --force.", param, ctx)
+        return moment
+
+
+def _check_bot(ctx: click.Context, param: click.Parameter, bot_id: str) -> str:
+    if not is_bot_id(bot_id):
+        raise click.BadParameter(f"{bot_id!r} is not the id of a bot.", ctx, param)
+    return bot_id
+
+
+def _check_ratio(ctx: click.Context, param: click.Parameter, ratio: float) -> float:
+    if ratio != ratio:
+        raise click.BadParameter("nan is no share; give a number from 0 to 1.", ctx, param)
+    return ratio
 
 
 class _Day(_Moment):
@@ -91,6 +106,8 @@ class _Loader:
         self.as_json = as_json
 
     def client(self) -> closing[Chatfuel]:
+        from loader.chatfuel import Chatfuel
+
         caps = {"most_json": self.settings.most_json, "most_export": self.settings.most_export}
         patience = replace(PATIENCE, **caps)
         return closing(Chatfuel(self.settings.base_url, self.settings.token, patience))
@@ -105,13 +122,18 @@ class _Loader:
             for record in records:
                 click.echo(json.dumps(record))
             return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(title=title or None)
         for column in columns:
             is_number = any(isinstance(record[column], int) for record in records)
             table.add_column(column, justify="right" if is_number else "left", overflow="fold")
         for record in records:
             values = (record[column] for column in columns)
-            table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
+            # As text: what is foreign could look like markup.
+            table.add_row(*(Text(f"{v:,}" if isinstance(v, int) else scrub(str(v))) for v in values))
         Console().print(table)
 
     def loaded(self) -> list[Pull]:
@@ -134,7 +156,7 @@ class _Loader:
     def is_there(self, folder: PullFolder) -> bool:
         """Return whether the warehouse has the pull, and say so."""
         pull = folder.pull
-        if not is_committed(self.warehouse, folder):
+        if pull not in self.loaded():
             return False
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "already there"}
         self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is already there.")
@@ -142,6 +164,8 @@ class _Loader:
 
     def load(self, folder: PullFolder, min_users_ratio: float, force: bool, report: Report) -> None:
         """Load a pull that landed, and show what was loaded."""
+        from loader.pull import load
+
         rows = load(self.warehouse, folder, min_users_ratio, report, force=force).rows
         pull = folder.pull
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
@@ -204,11 +228,13 @@ _as_of = click.option(
     help="The moment that dates the pull, as 2024-06-26T07:30:00Z.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
-_force = click.option("--force", is_flag=True, help="Load also what the gates do not believe.")
+# Eager: whether a moment is taken depends on it.
+_force = click.option("--force", is_flag=True, is_eager=True, help="Load also what the gates do not believe.")
 _ratio = click.option(
     "--min-users-ratio",
     type=click.FloatRange(0, 1),
     default=0.5,
+    callback=_check_ratio,
     show_default=True,
     help="Refuse a pull with a smaller share of the users of the pull before.",
 )
@@ -257,6 +283,7 @@ def check(loader: _Loader) -> None:
 @_as_of
 def plan(loader: _Loader, as_of: datetime) -> None:
     """Say what a pull would ask for and where it would go. Writes nothing."""
+    from loader.pull import plan as plan_pull
 
     def plan_bot(bot_id: str) -> None:
         folder = loader.landing.folder(Pull(bot_id, as_of))
@@ -290,6 +317,8 @@ def plan(loader: _Loader, as_of: datetime) -> None:
 @click.option("--once-a-day", is_flag=True, help="Leave a bot alone that has a pull of the same local day.")
 def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, once_a_day: bool) -> None:
     """Fetch everything from Chatfuel and load it."""
+    from loader.pull import fetch
+
     # Before anything is made: without a token there is nothing to do.
     assert loader.settings.token
     zone = _zone() or UTC
@@ -375,7 +404,7 @@ def reload(
 
 @_verb
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--bot", "bot_id", required=True, help="The bot that it was saved from.")
+@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot that it was saved from.")
 @click.option("--as-of", type=_Day(), required=True, help="When it was saved: a moment, or a date alone.")
 @_ratio
 @_force
@@ -383,6 +412,8 @@ def import_(
     loader: _Loader, file: Path, bot_id: str, as_of: datetime, min_users_ratio: float, force: bool
 ) -> None:
     """Make a pull of a CSV that was saved from Chatfuel's People page."""
+    from loader.pull import land_saved
+
     folder = loader.landing.folder(Pull(bot_id, as_of))
 
     def import_file(_: str) -> None:
@@ -398,13 +429,15 @@ def import_(
 
 @_verb
 @click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
-@click.option("--bot", "bot_id", required=True, help="The bot.")
+@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot.")
 @_yes
 def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
     """Remove a person from the landing zone and the warehouse, on request. Says first what goes, and asks.
 
     To be run in the folder of the dbt project, whose tables it cleans: raw, history, snapshots, marts.
     """
+    from loader.forget import find_user, forget_user
+
     arguments = json.dumps({"user_id": user_id, "bot_id": bot_id})
     # dbt's log and artifacts would keep the id.
     command = ["--no-write-json", "--log-level-file", "none", "run-operation", "forget_user"]
@@ -415,7 +448,10 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         with _progress() as report:
             for folder in landing.complete_pulls():
                 if folder.pull.bot_id == bot_id:
-                    found[folder], errors = find_user(folder, user_id, report)
+                    try:
+                        found[folder], errors = find_user(folder, user_id, report)
+                    except RefusedError as error:
+                        errors = [error]
                     unread += errors
         leftovers = {
             name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
@@ -454,6 +490,8 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
 
     To be run in the folder of the dbt project, after its build: it tells of that too.
     """
+    from loader.report import make_report, tell
+
     settings = loader.settings
     found = make_report(loader.warehouse, settings.dbt_target, datetime.now(UTC), failed)
     width = max(len(subject) for subject, _ in found.lines)
@@ -493,7 +531,7 @@ def gc(loader: _Loader, yes: bool) -> None:
 
 def _garbage_records(landing: Landing, leftovers: Mapping[PurePosixPath, int]) -> list[dict[str, Any]]:
     return [
-        {"remove": f"{landing.name}/{name}", "rows": "", "size": decimal(size)}
+        {"remove": f"{landing.name}/{name}", "rows": "", "size": f"{size:,} bytes"}
         for name, size in leftovers.items()
     ]
 
@@ -554,13 +592,22 @@ def _zone() -> ZoneInfo | None:
     Raises:
         ConfigurationError: It is no time zone.
     """
+    project = Path("dbt_project.yml")
     try:
-        variables = yaml.safe_load(Path("dbt_project.yml").read_text())["vars"]
+        content = yaml.safe_load(project.read_text("utf-8"))
+        variables = content.get("vars") or {}
+        variables = variables | (variables.get(content.get("name")) or {})
         return ZoneInfo(variables["chatfuel_timezone"])
     except FileNotFoundError:
+        if project.exists():
+            raise ConfigurationError("chatfuel_timezone in dbt_project.yml is no time zone.") from None
         return None
-    except (KeyError, OSError) as error:
-        raise ConfigurationError(f"chatfuel_timezone in dbt_project.yml is no time zone: {error}.") from error
+    except yaml.YAMLError:
+        raise ConfigurationError("dbt_project.yml is no YAML. Mend it.") from None
+    except (KeyError, OSError, ValueError, TypeError, AttributeError):
+        raise ConfigurationError(
+            "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
+        ) from None
 
 
 def _local_time() -> str:
@@ -572,6 +619,10 @@ def _local_time() -> str:
 
 @contextmanager
 def _progress() -> Iterator[Report]:
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     columns = (
         BarColumn(20),

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from loader.errors import LandingError, LockedError, RefusedError
 
@@ -28,6 +28,7 @@ _MANIFEST = "manifest.json"
 _REFUSAL = "refused.txt"
 _CONVERTING = ".convert-"
 _ROOT = PurePosixPath()
+_FILE = re.compile(r"[\w-]+(\.r\d+)?\.(csv|json)\.gz", re.ASCII)
 # Only what bears such a name is read or removed: others may keep files here too.
 _OURS = re.compile(
     r"[\w-]+/pull_date=\d{4}-\d\d-\d\d/"
@@ -72,7 +73,6 @@ class LandedFile:
         table: The raw table that it fills.
         size: Bytes, compressed.
         sha256: Of the compressed bytes.
-        rows: Rows of the CSV without its header, or entries of the JSON.
         fields: Of a users export: the fields asked for.
         custom: Those of them that are custom attributes, though named as system fields.
         broadcast_id: Of an audience or its recipients: the scheduled entry.
@@ -83,11 +83,21 @@ class LandedFile:
     table: str
     size: int
     sha256: str
-    rows: int | None = None
     fields: tuple[str, ...] = ()
     custom: tuple[str, ...] = ()
     broadcast_id: str = ""
     block_id: str = ""
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> LandedFile:
+        """Return what an entry of a manifest says."""
+        kinds = {"name": str, "table": str, "size": int, "sha256": str, "broadcast_id": str, "block_id": str}
+        if any(not isinstance(entry[key], kind) for key, kind in kinds.items() if key in entry):
+            raise TypeError
+        if not _FILE.fullmatch(entry["name"]):
+            raise ValueError
+        lists = {key: tuple(map(str, entry.get(key, ()))) for key in ("fields", "custom")}
+        return cls(**{key: entry[key] for key in kinds if key in entry}, **lists)
 
 
 class Landing:
@@ -105,8 +115,9 @@ class Landing:
 
     def complete_pulls(self) -> list[PullFolder]:
         """Return the pulls that landed whole, oldest first."""
-        pulls = [_pull_of(name) for name in self.names() if name.name == _MANIFEST]
-        return [self.folder(pull) for pull in sorted(pulls, key=lambda pull: (pull.pulled_at, pull.bot_id))]
+        names = [name.parent for name in self.names() if name.name == _MANIFEST]
+        folders = [PullFolder(self, pull, name) for name in names if (pull := _pull_of(name))]
+        return sorted(folders, key=lambda folder: (folder.pull.pulled_at, folder.pull.bot_id))
 
     def check(self) -> None:
         """Try whether something could be written, without writing.
@@ -219,10 +230,12 @@ class Landing:
 class PullFolder:
     """The folder of one pull in the landing zone."""
 
-    def __init__(self, landing: Landing, pull: Pull) -> None:
+    def __init__(self, landing: Landing, pull: Pull, name: PurePosixPath | None = None) -> None:
         self.pull = pull
         self.landing = landing
-        self.name = PurePosixPath(pull.bot_id, f"pull_date={pull.pull_date}", pull.pull_id)
+        own_name = PurePosixPath(pull.bot_id, f"pull_date={pull.pull_date}", pull.pull_id)
+        self.name = name or own_name
+        self._is_in_place = self.name == own_name
         self.path = landing.root / self.name
         self._files: list[LandedFile] = []
 
@@ -242,7 +255,7 @@ class PullFolder:
         if not self.is_refused:
             return ""
         self.landing.bring(self.name)
-        return (self.path / _REFUSAL).read_text()
+        return (self.path / _REFUSAL).read_text("utf-8", "replace")
 
     def refuse(self, reason: str) -> None:
         """Note that a gate refused the pull, and why."""
@@ -267,16 +280,14 @@ class PullFolder:
             name: File name, ending in .gz.
             table: The raw table that it fills.
             report: Is told the bytes written.
-            **facts: Further attributes of ``LandedFile``. Rows are counted if they are not among them.
+            **facts: Further attributes of ``LandedFile``.
         """
         partial = self.path / f".{name}.partial"
         with _create(partial) as file:
             # Without a time in its header, the same response is the same file.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed:
-                counted = _Counted(compressed, name, report)
-                yield counted
+                yield _Reporting(compressed, name, report)
             _sync(file)
-        facts = {"rows": counted.rows} | facts
         landed = LandedFile(name, table, partial.stat().st_size, _digest(partial), **facts)
         partial.rename(self.path / name)
         self.landing.save(self.name / name)
@@ -312,14 +323,31 @@ class PullFolder:
         self.landing.write(self.name / _MANIFEST, json.dumps(manifest, indent=1))
 
     def read_manifest(self) -> tuple[list[LandedFile], dict[str, str]]:
-        """Return the files of a complete pull, and the rest of the manifest."""
+        """Return the files of a complete pull, and the rest of the manifest.
+
+        Raises:
+            RefusedError: The manifest is damaged, or of another pull or a newer loader.
+        """
         self.landing.bring(self.name)
-        manifest = json.loads((self.path / _MANIFEST).read_bytes())
-        lists = ("fields", "custom")
-        files = [
-            LandedFile(**file | {name: tuple(file.get(name, ())) for name in lists})
-            for file in manifest.pop("files")
-        ]
+        where, pull = f"{self.landing.name}/{self.name}/{_MANIFEST}", self.pull
+        try:
+            manifest = json.loads((self.path / _MANIFEST).read_bytes())
+            identity = (
+                manifest["bot_id"],
+                manifest["pull_id"],
+                datetime.fromisoformat(manifest["pulled_at"]),
+            )
+            is_newer = manifest["format"] > _FORMAT
+            files = [LandedFile.of(entry) for entry in manifest.pop("files")]
+            is_whole = {type(manifest[name]) for name in ("source", "loader_version")} == {str}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, FileNotFoundError):
+            is_whole, identity, is_newer = False, None, False
+        if is_newer:
+            raise RefusedError(f"{where} is of a newer loader. Update this one.")
+        if not is_whole:
+            raise RefusedError(f"{where} is damaged. Restore it, or pull again.")
+        if identity != (pull.bot_id, pull.pull_id, pull.pulled_at) or not self._is_in_place:
+            raise RefusedError(f"{where} is of another pull. Put the folder back where it was.")
         return files, manifest
 
     def check_file(self, landed: LandedFile) -> None:
@@ -362,34 +390,26 @@ def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     return sorted(name for name in names if _OURS.fullmatch(str(name)))
 
 
-def _pull_of(name: PurePosixPath) -> Pull:
-    """Return the pull that a file of its folder belongs to."""
-    bot_id, _, pull_id, _ = name.parts
-    return Pull(bot_id, datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC))
+def _pull_of(name: PurePosixPath) -> Pull | None:
+    """Return the pull of a folder; None, if its moment is none."""
+    bot_id, _, pull_id = name.parts
+    try:
+        return Pull(bot_id, datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC))
+    except ValueError:
+        return None
 
 
-class _Counted:
-    """A file that reports the bytes written to it, and counts the rows of a CSV."""
+class _Reporting:
+    """A file that reports the bytes written to it."""
 
     def __init__(self, file: IO[bytes], name: str, report: Report) -> None:
         self._file, self._name, self._report, self._written = file, name, report, 0
-        self._line_ends, self._last, self._is_quoted = 0, b"", False
         report(name, 0)
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
         self._written += len(data)
         self._report(self._name, self._written)
-        # A line end between quotes is part of a cell. A doubled quote ends the cell and begins it again.
-        parts = data.split(b'"')
-        self._line_ends += sum(part.count(b"\n") for part in parts[self._is_quoted :: 2])
-        self._is_quoted ^= len(parts) % 2 == 0
-        self._last = data[-1:] or self._last
-
-    @property
-    def rows(self) -> int:
-        """Rows written so far, without the header."""
-        return max(0, self._line_ends - (self._last == b"\n"))
 
 
 def _make_folder(path: Path) -> None:

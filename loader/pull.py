@@ -42,12 +42,6 @@ class Plan(NamedTuple):
     entries: list[Entry]
 
 
-def is_committed(warehouse: Warehouse, folder: PullFolder) -> bool:
-    """Return whether the pull is in the ledger."""
-    key = (folder.pull.bot_id, folder.pull.pull_id)
-    return any((row["bot_id"], row["pull_id"]) == key for row in warehouse.committed_pulls())
-
-
 def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
     """Find out what a pull would ask for; nothing is written. Arguments as those of ``fetch``."""
     fields = _fields(client.attributes(pull.bot_id).content)
@@ -72,7 +66,7 @@ def fetch(
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", body, report, rows=len(catalogue))
+    folder.write("attributes.json.gz", "attributes", body, report)
 
     def export(name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts) -> None:
         names = tuple(field.name for field in fields)
@@ -86,13 +80,13 @@ def fetch(
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
 
     segments = client.segments(bot_id)
-    folder.write("segments.json.gz", "segments", segments.body, report, rows=len(segments.content))
+    folder.write("segments.json.gz", "segments", segments.body, report)
     client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", report))
     entries = client.scheduled_entries(bot_id)
     name = "scheduled_entries"
-    folder.write(f"{name}.json.gz", name, entries.body, report, rows=len(entries.content))
+    folder.write(f"{name}.json.gz", name, entries.body, report)
     stats = client.broadcast_stats(bot_id)
-    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report, rows=len(stats.content))
+    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report)
 
     for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = entry.id, str(entry.block_id)
@@ -100,7 +94,7 @@ def fetch(
             raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
-        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, rows=1, **facts)
+        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, **facts)
         audience = block and block.user_filter
         if audience and audience.get("valid") is not False:
             name = f"broadcast_recipients-{broadcast_id}.csv.gz"
@@ -129,7 +123,7 @@ def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
     rows = [{"name": name, "type": kind} for name, kind in kinds.items()]
     catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", catalogue, report, rows=len(rows))
+    folder.write("attributes.json.gz", "attributes", catalogue, report)
     place = folder.writer("users.csv.gz", "users", report, fields=tuple(header))
     with pa.input_stream(str(file), compression="detect") as source, place as sink:
         shutil.copyfileobj(source, sink)

@@ -16,6 +16,33 @@ from loader.logs import hide
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long the client waits and how often it tries. All times in seconds.
+
+    Attributes:
+        attempts: Tries of one request or document.
+        first_attempts: Tries while nothing ever answered: then mostly the address or the network is wrong.
+        first_wait: Upper bound of the wait after the first failure; it doubles with every further one.
+        longest_wait: Where doubling ends. A ``Retry-After`` may ask for more.
+        connect_timeout: Time to connect.
+        read_timeout: Longest silence of the server; generating a big document is silent for minutes.
+        deadline: Time for everything that this client does.
+        most_json: Most bytes of an answer in JSON, unpacked.
+        most_export: Most bytes of a download, unpacked.
+    """
+
+    attempts: int = 6
+    first_attempts: int = 3
+    first_wait: float = 2.0
+    longest_wait: float = 120.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 600.0
+    deadline: float = 3 * 3600.0
+    most_json: int = 256 << 20
+    most_export: int = 64 << 30
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the environment says.
 
@@ -91,10 +118,25 @@ class Settings:
         return self._bot_ids
 
 
+def is_bot_id(text: str) -> bool:
+    """Return whether a text can be the id of a bot: it becomes the name of a folder."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_-]+", text))
+
+
 def environment() -> dict[str, str]:
-    """Return the environment, and what a file ``.env`` adds to it."""
+    """Return the environment, and what a file ``.env`` adds to it.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    try:
+        if Path(".env").is_dir():
+            raise IsADirectoryError
+        added = dotenv_values(".env")
+    except (OSError, UnicodeError):
+        raise ConfigurationError("The file .env cannot be read. Save it as a text file in UTF-8.") from None
     # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
-    return {name: value for name, value in (dotenv_values(".env") | os.environ).items() if value}
+    return {name: value for name, value in (added | os.environ).items() if value}
 
 
 def read_settings() -> Settings:
@@ -105,18 +147,38 @@ def read_settings() -> Settings:
     """
     values = environment()
     base_url = values.get("CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com").rstrip("/")
-    if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
-        raise ConfigurationError(f"CHATFUEL_BASE_URL is {base_url!r}; it must begin with https://.")
+    try:
+        parts = urlsplit(base_url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_address, parts = False, urlsplit("")
+    # Never shown whole: it may hold a password.
+    if not is_address or "@" in parts.netloc:
+        raise ConfigurationError(
+            "CHATFUEL_BASE_URL is no address like https://dashboard.chatfuel.com, without name and password."
+        )
+    landing, duckdb_path = (
+        values.get("CHATFUEL_LANDING", "data/landing"),
+        values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb"),
+    )
+    if "://" in landing and not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?", landing):
+        raise ConfigurationError(
+            f"CHATFUEL_LANDING is {landing!r}; set it to a folder, or to gs://bucket or gs://bucket/prefix."
+        )
+    if duckdb_path.startswith(":") or "://" in duckdb_path:
+        raise ConfigurationError(
+            f"CHATFUEL_DUCKDB_PATH is {duckdb_path!r}; set it to a file: anything else is gone after the run."
+        )
     bot_ids = tuple(part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip())
     for bot_id in bot_ids:
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", bot_id):
+        if not is_bot_id(bot_id):
             raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
         base_url=base_url,
-        landing=values.get("CHATFUEL_LANDING", "data/landing"),
-        duckdb_path=Path(values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")),
+        landing=landing if "://" in landing else str(Path(landing).expanduser()),
+        duckdb_path=Path(duckdb_path).expanduser(),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=_whole_number(values, "CHATFUEL_RAW_RETENTION_DAYS", None),
         webhook_url=values.get("CHATFUEL_WEBHOOK_URL", ""),
@@ -142,7 +204,7 @@ def _token(values: Mapping[str, str]) -> str:
     token = values.get("CHATFUEL_TOKEN", "").strip()
     if not token and (file := values.get("CHATFUEL_TOKEN_FILE")):
         try:
-            token = Path(file).read_text().strip()
+            token = Path(file).expanduser().read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"CHATFUEL_TOKEN_FILE cannot be read: {error}.") from error
     # What is pasted from a browser's developer tools often begins with the scheme.

@@ -121,3 +121,32 @@ def test_env_example_names_every_variable_that_is_read():
     named = set(re.findall(r"^(?:# )?(CHATFUEL_\w+)=", (root / ".env.example").read_text(), re.MULTILINE))
     assert read
     assert named == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHATFUEL_LANDING", "s3://b"), ("CHATFUEL_LANDING", "gs://"), ("CHATFUEL_DUCKDB_PATH", ":memory:"),
+        ("CHATFUEL_DUCKDB_PATH", "md:x://y"), ("CHATFUEL_BASE_URL", "http://user:secret@host"),
+        ("CHATFUEL_BASE_URL", "http://[::1"), ("CHATFUEL_BASE_URL", "http://host:99999"),
+    ],
+)  # fmt: skip
+def test_a_place_that_is_none_is_told_with_the_forms_that_there_are(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        read_settings()
+    assert "secret" not in caught.value.message
+
+
+def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CHATFUEL_LANDING", "~/landing")
+    assert read_settings().landing == str(tmp_path / "landing")
+
+
+@pytest.mark.parametrize("content", [b"CHATFUEL_BOT_ID=\xe9", "CHATFUEL_BOT_ID=a".encode("utf-16"), None])
+def test_a_file_env_that_is_no_text_is_told(tmp_path, content):
+    path = tmp_path / ".env"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"\.env"):
+        read_settings()

@@ -1,0 +1,110 @@
+"""A landing zone that others write to: what is not ours is left alone, what is ours and damaged is named."""
+
+import json
+import shutil
+
+import pytest
+
+from loader.errors import RefusedError
+from loader.landing import Landing
+from tests.loader.conftest import AS_OF, PULL_ID
+from tests.loader.landed import chunk_csv, land, users_csv
+
+
+@pytest.fixture
+def landed(tmp_path):
+    return land(tmp_path / "landing", users=users_csv(["1"]), chunks=[chunk_csv([], [["1"]])], names=[[]])
+
+
+def changed(folder, **changes):
+    path = folder.path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"format": 1}', "[" * 100_000, '{"format": [], "files": {}}'],
+    ids=["empty", "cut", "list", "null", "short", "deep", "kinds"],
+)
+def test_a_damaged_manifest_is_named(landed, content):
+    (landed.path / "manifest.json").write_text(content)
+    with pytest.raises(RefusedError, match=r"manifest\.json is damaged"):
+        landed.read_manifest()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"files": [1]}, {"files": [{"name": 1, "table": "users", "size": 1, "sha256": "x"}]}, {"files": None},
+     {"files": [{"name": "../../x.csv.gz", "table": "users", "size": 1, "sha256": "x"}]},
+     {"source": None}, {"pulled_at": 5}, {"format": "new"}],
+)  # fmt: skip
+def test_so_is_one_with_an_entry_of_another_kind(landed, change):
+    changed(landed, **change)
+    with pytest.raises(RefusedError, match=r"manifest\.json is damaged"):
+        landed.read_manifest()
+
+
+def test_a_manifest_of_a_newer_loader_is_refused(landed):
+    changed(landed, format=99)
+    with pytest.raises(RefusedError, match="newer loader"):
+        landed.read_manifest()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["other/pull_date=2024-06-03/20240603T073000Z", "bot/pull_date=2024-06-04/20240603T073000Z",
+     "bot/pull_date=2024-06-04/20240604T073000Z"],
+    ids=["another bot", "another day", "another pull"],
+)  # fmt: skip
+def test_a_folder_that_was_moved_is_refused(landed, tmp_path, place):
+    shutil.move(landed.path, tmp_path / "landing" / place)
+    (moved,) = Landing(tmp_path / "landing").complete_pulls()
+    with pytest.raises(RefusedError, match="of another pull"):
+        moved.read_manifest()
+
+
+def test_what_is_not_ours_stops_no_verb(pull, run, tmp_path):
+    for name in ("manifest.json", "backup/manifest.json", "botA/manifest.json", "botA/pull_date=x/y/manifest.json",
+                 "botA/pull_date=2024-06-03/20249903T073000Z/manifest.json", f"X.bak/{PULL_ID}/manifest.json"):  # fmt: skip
+        path = tmp_path / "landing" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    (tmp_path / "landing" / "link").symlink_to(tmp_path)
+    assert pull().exit_code == 0
+    for verb in (["pulls"], ["check"], ["reload", "--all"], ["gc", "--yes"]):
+        assert run(*verb).exit_code == 0, verb
+
+
+def test_one_damaged_manifest_is_named_and_the_others_go_on(pull, run, folder, tmp_path):
+    pull()
+    pull("--as-of", "2024-06-04T07:30:00Z")
+    (folder / "manifest.json").write_text("{")
+    (tmp_path / "warehouse.duckdb").unlink()
+    result = run("reload", "--all")
+    assert result.exit_code == 7
+    assert "manifest.json is damaged" in result.stderr
+    assert "20240604T073000Z" in result.stdout
+    assert run("pulls").exit_code == 0
+
+
+@pytest.mark.parametrize("bot", ["../../outside", "a/b", "", "."])
+def test_a_bot_is_no_path(run, tmp_path, bot):
+    (tmp_path / "x.csv").write_text("chatfuel user id\n1\n")
+    result = run("import", str(tmp_path / "x.csv"), "--bot", bot, "--as-of", AS_OF)
+    assert result.exit_code == 2
+    assert not (tmp_path / "landing").exists()
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "0224-06-03T00:00Z", "2099-01-01T00:00Z"])
+def test_a_moment_that_cannot_be_right_is_refused(run, moment):
+    result = run("pull", "--as-of", moment)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_a_moment_before_2015_is_taken_by_force(pull, query):
+    assert pull("--as-of", "2014-06-03T07:30:00Z", "--force").exit_code == 0
+
+
+def test_a_ratio_is_a_number(run):
+    assert run("pull", "--min-users-ratio", "nan").exit_code == 2
