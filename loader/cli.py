@@ -21,7 +21,7 @@ import click
 import yaml
 
 from loader import __version__
-from loader.errors import ConfigurationError, LoaderError, RefusedError, WarehouseError
+from loader.errors import ConfigurationError, ContractError, LoaderError, RefusedError, WarehouseError
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
@@ -143,7 +143,10 @@ class _Loader:
 
     def ask(self, records: Sequence[dict[str, Any]], yes: bool, more: str = "") -> None:
         """List what will be removed, and go on if that is wanted."""
-        self.show_table("To be removed", records, ("remove", "rows", "size"))
+        for record in records:
+            # Lines, so that a path can be copied.
+            rows = f"{record['rows']:,} rows" if record["rows"] else ""
+            self.show(record, f"{record['remove']}  {rows or record['size']}")
         if yes:
             return
         try:
@@ -161,6 +164,25 @@ class _Loader:
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "already there"}
         self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is already there.")
         return True
+
+    def load_waiting(self, pull: Pull, min_users_ratio: float, force: bool) -> None:
+        """Load what landed before a pull of the same bot, and since the last that was loaded."""
+        last = max((done.pull_id for done in self.loaded() if done.bot_id == pull.bot_id), default="")
+        for folder in self.landing.complete_pulls():
+            waiting = folder.pull
+            if (
+                waiting.bot_id != pull.bot_id
+                or not last < waiting.pull_id < pull.pull_id
+                or folder.is_refused
+            ):
+                continue
+            log.info("Pull %s of bot %s landed and was not loaded: first that.", waiting.pull_id, pull.bot_id)
+            try:
+                with _progress() as report:
+                    self.load(folder, min_users_ratio, force, report)
+            except (ContractError, RefusedError) as error:
+                # It is noted beside the pull, which does not keep the next from being loaded.
+                log.warning("Pull %s of bot %s: %s", waiting.pull_id, pull.bot_id, error.message)
 
     def load(self, folder: PullFolder, min_users_ratio: float, force: bool, report: Report) -> None:
         """Load a pull that landed, and show what was loaded."""
@@ -236,7 +258,7 @@ _ratio = click.option(
     default=0.5,
     callback=_check_ratio,
     show_default=True,
-    help="Refuse a pull with a smaller share of the users of the pull before.",
+    help="Refuse a pull with a smaller share of the users, or of the values, of the pull before.",
 )
 
 
@@ -335,6 +357,7 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
                     folder = loader.landing.folder(Pull(bot_id, pulled_at))
         if loader.is_there(folder):
             return
+        loader.load_waiting(folder.pull, min_users_ratio, force)
         with _progress() as report:
             if folder.is_complete and not folder.is_refused:
                 log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)

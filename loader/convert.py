@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -65,6 +66,16 @@ def is_system(name: str) -> bool:
 def attribute_name(name: str, kind: str) -> str:
     """Return the name of an attribute in all tables: a custom one may be called as a system field is."""
     return f"{name} (custom)" if kind == "custom" and is_system(name) else name
+
+
+def value_counts(converted: Converted) -> dict[str, int]:
+    """Return how many users have a value, by attribute."""
+    counts: Counter[str] = Counter()
+    for path in converted.files["user_attributes"]:
+        for group in range((file := pq.ParquetFile(path)).num_row_groups):
+            found = pc.value_counts(file.read_row_group(group, ["attribute_name"]).column(0))
+            counts.update({row["values"]: row["counts"] for row in found.to_pylist()})
+    return counts
 
 
 def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
@@ -139,7 +150,8 @@ class _Conversion:
         counts = {table: sum(paths.values()) for table, paths in self._files.items() if table != LEDGER}
         ledger = (manifest["source"], manifest["loader_version"], *counts.values())
         self._write(LEDGER, [[[value] for value in ledger]])
-        return Converted({table: [*paths] for table, paths in self._files.items()}, counts)
+        files = {table: [*paths] for table, paths in self._files.items()}
+        return Converted(files, counts, {name for name, _ in rows["attributes"]})
 
     def _leave_out(self, exports: Sequence[_Export], force: bool) -> None:
         """Write exports again without the users who are not in all of them, and all but the last row of each.

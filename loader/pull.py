@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 from loader import __version__
 from loader.answers import Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
-from loader.convert import convert, is_system, user_columns
+from loader.convert import convert, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder, Report
 from loader.warehouse import Converted, Warehouse
@@ -24,6 +24,10 @@ from loader.wide_csv import WideCsv
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
 _ASK_AFTER = timedelta(hours=1)
 _ASK_BEFORE = timedelta(days=7)
+
+# The share of values and attributes that a pull must have of the pull before; the share of the users who may
+# gain or lose one attribute from one pull to the next, and how many always may.
+_LEAST_KEPT, _MOST_CHANGED, _FEW_USERS = 0.5, 0.5, 10
 
 _USER_ID_FIELD = Attribute(USER_ID, "system")
 
@@ -200,7 +204,7 @@ def load(
         folder: The pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
         report: Is told what is under way.
-        force: Believe what the gates do not: too few users, or exports that disagree about them.
+        force: Believe what the gates do not: too much that changed, or exports that disagree about the users.
 
     Raises:
         ContractError: A file is not what Chatfuel always sent.
@@ -210,7 +214,7 @@ def load(
         with folder.workspace() as workdir:
             converted = convert(folder, workdir, report, force=force)
             if not force:
-                _check_user_count(warehouse, folder, converted, min_users_ratio)
+                _check_changes(warehouse, folder, converted, min_users_ratio)
             report("loading", 0)
             warehouse.load(folder.pull, converted)
     except (ContractError, RefusedError) as error:
@@ -221,18 +225,42 @@ def load(
     return converted
 
 
-def _check_user_count(
+def _check_changes(
     warehouse: Warehouse, folder: PullFolder, converted: Converted, min_users_ratio: float
 ) -> None:
-    pull = folder.pull
+    """Refuse what changed too much since the pull before."""
+    pull, source = folder.pull, folder.read_manifest()[1]["source"]
     before = [
-        row["users_rows"]
+        row
         for row in warehouse.committed_pulls()
         if row["bot_id"] == pull.bot_id and row["pull_id"] < pull.pull_id
     ]
-    users = converted.rows["users"]
-    if before and users < before[-1] * min_users_ratio:
+    if not before:
+        return
+    problem, last = "", before[-1]
+    shares = {"users": min_users_ratio}
+    # Who saves a file chooses its columns.
+    if source == last["source"]:
+        shares |= {"attributes": _LEAST_KEPT, "user_attributes": min_users_ratio}
+    for table, share in shares.items():
+        count, known = converted.rows[table], last[f"{table}_rows"]
+        if not problem and count < known * share:
+            what = "values" if table == "user_attributes" else table
+            problem = f"{count} {what}, and {known} in the pull before: too few to believe"
+    if not problem and source == last["source"]:
+        counts = value_counts(converted)
+        known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))
+        # Of an attribute that is new, or that nobody had, every value is a new one.
+        changes = {name: counts.get(name, 0) - known[name] for name in known}
+        name = max(changes, key=lambda name: abs(changes[name]), default="")
+        users = converted.rows["users"]
+        # Who came or went changes the count too.
+        most = max(_FEW_USERS, users * _MOST_CHANGED) + abs(users - last["users_rows"])
+        if name in converted.attributes and abs(changes[name]) > most:
+            verb = "gained" if changes[name] > 0 else "lost"
+            problem = f"{abs(changes[name])} of {users} users {verb} {name!r}: too many to believe"
+    if problem:
         raise RefusedError(
-            f"{users} users, and {before[-1]} in the pull before: too few to believe. Nothing was loaded."
+            f"{problem}. Nothing was loaded."
             f" If it is right: `python -m loader reload {pull.pull_id} --force`."
         )

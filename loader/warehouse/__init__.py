@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,10 +68,12 @@ class Converted:
     Attributes:
         files: Parquet files by table, columns in the order of the table; the ledger's is among them.
         rows: Rows by table, those of the ledger left out.
+        attributes: The names in the catalogue.
     """
 
     files: Mapping[str, Sequence[Path]]
     rows: Mapping[str, int]
+    attributes: Collection[str] = ()
 
 
 class Warehouse(ABC):
@@ -87,6 +89,10 @@ class Warehouse(ABC):
     @abstractmethod
     def recorded_broadcasts(self, bot_id: str) -> set[str]:
         """Return the broadcasts whose audience a committed pull of the bot has recorded. Creates nothing."""
+
+    @abstractmethod
+    def value_counts(self, pull: Pull) -> dict[str, int]:
+        """Return how many users had a value in a pull, by attribute. Creates nothing."""
 
     @abstractmethod
     def load(self, pull: Pull, converted: Converted) -> None:

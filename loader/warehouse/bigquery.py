@@ -107,6 +107,20 @@ class BigQueryWarehouse(Warehouse):
         )
         return {row["broadcast_id"] for row in rows}
 
+    def value_counts(self, pull: Pull) -> dict[str, int]:
+        """Return how many users had a value in a pull, by attribute."""
+        rows = self.read(
+            f"""
+            select attribute_name, count(*) as users
+            from `{self._dataset}`.user_attributes
+            where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
+            group by attribute_name
+            """,
+            bot_id=pull.bot_id,
+            pull_id=pull.pull_id,
+        )
+        return {row["attribute_name"]: row["users"] for row in rows}
+
     def load(self, pull: Pull, converted: Converted) -> None:
         """Load a pull, its ledger row last."""
         with self._errors():

@@ -49,6 +49,18 @@ class DuckDBWarehouse(Warehouse):
         )
         return {row["broadcast_id"] for row in rows}
 
+    def value_counts(self, pull: Pull) -> dict[str, int]:
+        """Return how many users had a value in a pull, by attribute."""
+        rows = self.read(
+            f"""
+            select attribute_name, count(*) as users
+            from {RAW_SCHEMA}.user_attributes
+            where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}
+            group by attribute_name
+            """
+        )
+        return {row["attribute_name"]: row["users"] for row in rows}
+
     def load(self, pull: Pull, converted: Converted) -> None:
         """Load a pull in one transaction, its ledger row last."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
