@@ -17,6 +17,11 @@ def cell(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+def kind(name: str) -> str:
+    """Return the type that the catalogue has of a name."""
+    return "system" if name in user_columns() else "custom"
+
+
 def users_csv(ids: Sequence[str]) -> bytes:
     """Return a users export; every cell but the id's is empty."""
     names = [*ALWAYS, *(name for name in user_columns() if name not in ALWAYS)]
@@ -69,7 +74,7 @@ def land(
 
     listed = [name for chunk in names for name in chunk] if listed is None else listed
     contents = {
-        "attributes": {"data": {"bot": {"variableSuggest": [{"name": n, "type": "custom"} for n in listed]}}},
+        "attributes": {"data": {"bot": {"variableSuggest": [{"name": n, "type": kind(n)} for n in listed]}}},
         "segments": {"data": {"bot": {"segments": []}}},
         "scheduled_entries": {"result": []},
         "broadcast_stats": {"result": []},

@@ -80,9 +80,8 @@ def test_names_that_look_like_our_columns_or_hold_quotes_are_names(rows):
 def test_every_attribute_of_the_catalogue_is_taken_once_wherever_it_is_served(rows):
     chunks = [chunk_csv(["a"], [["1", "x"]]), chunk_csv(["b"], [["1", "y"]])]
     listed = ["a", "b", "last seen", "page id", "chatfuel user id"]
-    found = rows(
-        "user_attributes", users=users_csv(["1"]), chunks=chunks, names=[["a"], ["b"]], listed=listed
-    )
+    users = users_csv(["1"]).replace(b"\n,,", b"\n2024-06-01 00:00:00,1,")
+    found = rows("user_attributes", users=users, chunks=chunks, names=[["a"], ["b"]], listed=listed)
     assert sorted(name for _, name, _ in found) == sorted(listed)
 
 
