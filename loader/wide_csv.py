@@ -36,7 +36,7 @@ import pyarrow.compute as pc
 
 from loader.errors import ContractError
 
-_BLOCK = 4 << 20
+_BLOCK = 2 << 20
 _LONGEST_ROW = 64 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_FEED, _CARRIAGE_RETURN, _QUOTE, _COMMA = b'\n\r",'

@@ -131,6 +131,23 @@ def test_a_user_twice_in_one_export_counts_once_the_last_row(rows):
     assert sorted(rows("user_attributes", **pull)) == [("1", "a", "new"), ("2", "a", "x")]
 
 
+def test_ids_are_the_same_user_only_if_they_are_the_same_text(rows):
+    ids = ["7", "007", "x", "X", "9007199254740993", "9007199254740992", "1" * 30, "1" * 29, "-7", "７"]
+    chunk = chunk_csv(["a"], [[user, f"of {user}"] for user in reversed(ids)])
+    pull = {"users": users_csv(ids), "chunks": [chunk], "names": [["a"]]}
+    assert [row[0] for row in rows("users", **pull)] == ids
+    assert sorted(rows("user_attributes", **pull)) == sorted((user, "a", f"of {user}") for user in ids)
+
+
+def test_who_is_left_out_is_left_out_of_every_block_of_a_large_export(rows):
+    ids = [str(number) for number in range(300)]
+    values = [[user, f"{user:x>20000}"] for user in [*ids, "0", "150"]]
+    pull = {"users": users_csv(ids[:-1]), "chunks": [chunk_csv(["a"], values)], "names": [["a"]]}
+    found = rows("user_attributes", **pull)
+    assert [row[0] for row in found] == [*(user for user in ids[1:-1] if user != "150"), "0", "150"]
+    assert all(value.endswith(user) for user, _, value in found)
+
+
 @pytest.mark.parametrize("missing_from", ["users", "first chunk", "second chunk"])
 def test_a_user_who_is_not_in_every_export_is_left_out(rows, missing_from):
     everyone = [str(i) for i in range(200)]
