@@ -174,6 +174,7 @@ class _Conversion:
         path = path or self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
         self._files[table][path] = 0
         of_pull = (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id)
+        # A dictionary of the values would cost more time than it saves room.
         encoded = [column.name for column in columns if column.name != "attribute_value"]
         with pq.ParquetWriter(
             path,
