@@ -11,7 +11,7 @@ SIZE ?= small
 export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
+.PHONY: help setup demo test test-quick lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
 	test-airflow looker bench pull freshness build weekly site report artifacts
 
 help: ## Say what there is
@@ -22,8 +22,11 @@ setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and f
 demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
-test: setup ## Run all tests
+test: setup ## Run all tests: ten minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-quick: setup ## The loader, the packages' tests, one small build with all unit tests: a minute
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q tests/loader tests/packages tests/pipeline/test_plain_build.py
 
 test-airflow: setup .venv-airflow/.installed ## Run the Airflow DAG against the sandbox, in an environment of its own
 	$(BIN)/python -m pytest -m airflow tests/deploy

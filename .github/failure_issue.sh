@@ -10,7 +10,7 @@ if [[ $HAS_FAILED == true ]]; then
 	else
 		gh issue create --title "$title" --body "$(cat <<-BODY
 			$RUN_URL says why; its summary is the report of pipeline and data.
-			Codes of the loader: README, "When something goes wrong". A day that is missed cannot be fetched later.
+			Codes of the loader: docs/exit-codes.md. A day that is missed cannot be fetched later.
 			This issue is closed by the first night that is well.
 		BODY
 		)"

@@ -21,7 +21,7 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from loader.errors import ConfigurationError, LandingError
-from loader.landing import Landing
+from loader.landing import Landing, Pull, ours
 
 _ROOT = PurePosixPath()
 # Another machine may be at work on what is younger.
@@ -62,25 +62,25 @@ class BucketLanding(Landing):
 
     def check(self) -> None:
         """Try whether the bucket can be read; nothing is written."""
-        self.exists(PurePosixPath("manifest.json"))
+        # Whoever may read and write objects may not ask for the bucket itself: one object is asked for.
         with self._errors():
-            if not self._bucket.exists(retry=_RETRY):
-                raise LandingError(
-                    f"There is no bucket {self._bucket.name}. Make it, or set CHATFUEL_LANDING."
-                )
+            list(
+                self._bucket.client.list_blobs(self._bucket, prefix=self._prefix, max_results=1, retry=_RETRY)
+            )
 
-    def garbage(self, complete: Collection[PurePosixPath]) -> list[PurePosixPath]:
-        """Return the files that belong to none of the complete pulls, and are a day old."""
+    def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
+        """Return the files that belong to none of the complete or loaded pulls, and are a day old."""
         old = datetime.now(UTC) - _OLD
-        return [name for name in super().garbage(complete) if self._blobs[name].updated < old]
+        found = super().garbage(loaded)
+        return {name: size for name, size in found.items() if self._blobs[name].updated < old}
 
     def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
-        """Return every object below a folder, relative to the landing zone."""
+        """Return the loader's objects below a folder, relative to the landing zone."""
         prefix = self._prefix if below == _ROOT else f"{self._prefix}{below}/"
         with self._errors():
             blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, retry=_RETRY)
             self._blobs = {PurePosixPath(blob.name.removeprefix(self._prefix)): blob for blob in blobs}
-        return sorted(self._blobs)
+        return ours(self._blobs)
 
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether an object is there."""

@@ -8,11 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +25,8 @@ from rich.table import Table
 
 from loader import __version__
 from loader.chatfuel import Chatfuel, Patience
-from loader.errors import ConfigurationError, LoaderError, WarehouseError
-from loader.forget import forget_user
+from loader.errors import ConfigurationError, LoaderError, RefusedError, WarehouseError
+from loader.forget import find_user, forget_user
 from loader.landing import Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.pull import fetch, is_committed, land_saved, load
@@ -87,18 +87,18 @@ class _Loader:
         self.target = target
         self.landing = landing
         self.warehouse = warehouse
-        self._as_json = as_json
+        self.as_json = as_json
 
     def client(self, bot_id: str) -> closing[Chatfuel]:
         return closing(Chatfuel(self.settings.base_url, self.settings.token, PATIENCE))
 
     def show(self, record: dict[str, Any], text: str) -> None:
         """Show a result: a line of JSON for machines, else the text."""
-        click.echo(json.dumps(record) if self._as_json else text)
+        click.echo(json.dumps(record) if self.as_json else text)
 
     def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
         """Show results as lines of JSON for machines, else as a table."""
-        if self._as_json:
+        if self.as_json:
             for record in records:
                 click.echo(json.dumps(record))
             return
@@ -110,6 +110,23 @@ class _Loader:
             values = (record[column] for column in columns)
             table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in values))
         Console().print(table)
+
+    def loaded(self) -> list[Pull]:
+        """Return the pulls in the ledger."""
+        rows = self.warehouse.committed_pulls()
+        return [Pull(row["bot_id"], row["pulled_at"].replace(tzinfo=UTC)) for row in rows]
+
+    def ask(self, records: Sequence[dict[str, Any]], yes: bool, more: str = "") -> None:
+        """List what will be removed, and go on if that is wanted."""
+        self.show_table("To be removed", records, ("remove", "rows", "size"))
+        if yes:
+            return
+        try:
+            is_wanted = click.confirm(f"Remove these {len(records)}{more and ' ' + more}?", err=True)
+        except click.Abort:
+            is_wanted = False
+        if not is_wanted:
+            raise ConfigurationError("Nothing was removed. To remove what is listed, say --yes.")
 
     def is_there(self, folder: PullFolder) -> bool:
         """Return whether the warehouse has the pull, and say so."""
@@ -125,7 +142,7 @@ class _Loader:
         rows = load(self.warehouse, folder, min_users_ratio, report, force=force).rows
         pull = folder.pull
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
-        if self._as_json:
+        if self.as_json:
             self.show(record, "")
         else:
             counts = [{"table": table, "rows": count} for table, count in rows.items()]
@@ -183,6 +200,7 @@ _as_of = click.option(
     show_default="now",
     help="The moment that dates the pull, as 2024-06-26T07:30:00Z.",
 )
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
 _force = click.option("--force", is_flag=True, help="Load also what the gates do not believe.")
 _ratio = click.option(
     "--min-users-ratio",
@@ -378,19 +396,40 @@ def import_(
 @_verb
 @click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
 @click.option("--bot", "bot_id", required=True, help="The bot.")
-def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
-    """Remove a person from the landing zone and the warehouse, on request.
+@_yes
+def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
+    """Remove a person from the landing zone and the warehouse, on request. Says first what goes, and asks.
 
     To be run in the folder of the dbt project, whose tables it cleans: raw, history, snapshots, marts.
     """
     arguments = json.dumps({"user_id": user_id, "bot_id": bot_id})
-    command = ("run-operation", "forget_user", "--args", arguments, "--target", loader.target)
-    with loader.landing.lock():
+    # dbt's log and artifacts would keep the id.
+    command = ["--no-write-json", "--log-level-file", "none", "run-operation", "forget_user"]
+    command += ["--args", arguments, "--target", loader.target]
+    landing = loader.landing
+    with landing.lock():
+        found, unread = {}, []
         with _progress() as report:
-            folders = [folder for folder in loader.landing.complete_pulls() if folder.pull.bot_id == bot_id]
-            rows = sum(forget_user(folder, user_id, report) for folder in folders)
-        loader.landing.collect_garbage()
+            for folder in landing.complete_pulls():
+                if folder.pull.bot_id == bot_id:
+                    found[folder], errors = find_user(folder, user_id, report)
+                    unread += errors
+        leftovers = {
+            name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
+        }
+        records = _garbage_records(landing, leftovers) + [
+            {"remove": f"{landing.name}/{folder.name}/{landed.name}", "rows": rows, "size": ""}
+            for folder, files in found.items()
+            for landed, rows in files.items()
+        ]
+        loader.ask(records, yes, "and their rows in the warehouse")
         # The landing zone first: from there the person could come back.
+        with _progress() as report:
+            for folder, files in found.items():
+                forget_user(folder, user_id, files, report)
+        for name in leftovers:
+            landing.remove(name)
+        rows = sum(sum(files.values()) for files in found.values())
         loader.show({"landed_rows": rows}, f"{rows:8}  rows removed from the landing zone")
         # dbt does not read .env, and must clean the warehouse that the loader fills.
         dbt = [sys.executable, "-m", "dbt.cli.main", *command]
@@ -399,6 +438,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str) -> None:
         raise WarehouseError(
             "dbt did not finish: its message is above. When that is mended, run the same command again."
         )
+    if unread:
+        reasons = " ".join(error.message for error in unread)
+        raise RefusedError(f"The person may still be in what could not be read. {reasons}")
 
 
 @_verb
@@ -422,24 +464,35 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
 
 
 @_verb
-def gc(loader: _Loader) -> None:
+@_yes
+def gc(loader: _Loader, yes: bool) -> None:
     """Remove what interrupted runs left: rows without a ledger row, files of incomplete pulls.
 
-    Not while another machine pulls into the same warehouse.
+    Says first what goes, and asks. Not while another machine pulls into the same warehouse.
     """
     with loader.landing.lock():
-        records = [
-            {"removed": f"{loader.landing.name}/{name}", "rows": "", "size": decimal(size)}
-            for name, size in loader.landing.collect_garbage().items()
-        ] + [
-            {"removed": f"rows of {table}", "rows": rows, "size": ""}
-            for table, rows in loader.warehouse.remove_uncommitted().items()
+        leftovers = loader.landing.garbage(loader.loaded())
+        records = _garbage_records(loader.landing, leftovers) + [
+            {"remove": f"rows of {table} without a ledger row", "rows": rows, "size": ""}
+            for table, rows in loader.warehouse.uncommitted().items()
             if rows
         ]
-    if records:
-        loader.show_table("Removed", records, ("removed", "rows", "size"))
-    else:
-        loader.show({"removed": None}, "Nothing to remove.")
+        if not records:
+            loader.show({"remove": None}, "Nothing to remove.")
+            return
+        loader.ask(records, yes)
+        for name in leftovers:
+            loader.landing.remove(name)
+        loader.warehouse.remove_uncommitted()
+        if not loader.as_json:
+            click.echo("Removed.")
+
+
+def _garbage_records(landing: Landing, leftovers: Mapping[PurePosixPath, int]) -> list[dict[str, Any]]:
+    return [
+        {"remove": f"{landing.name}/{name}", "rows": "", "size": decimal(size)}
+        for name, size in leftovers.items()
+    ]
 
 
 def main() -> None:

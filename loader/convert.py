@@ -88,6 +88,8 @@ class _Conversion:
 
     def convert(self, force: bool) -> Converted:
         files, manifest = self.folder.read_manifest()
+        for landed in files:
+            self.folder.check_file(landed)
         # A saved file has the columns that somebody chose.
         always = ALWAYS_SERVED if manifest["source"] == "api" else ()
         rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}

@@ -5,15 +5,34 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import IO
 
 from loader.chatfuel import USER_ID
+from loader.errors import LoaderError
 from loader.landing import LandedFile, PullFolder, Report
 from loader.wide_csv import WideCsv
 
 
-def forget_user(folder: PullFolder, user_id: str, report: Report) -> int:
+def find_user(
+    folder: PullFolder, user_id: str, report: Report
+) -> tuple[dict[LandedFile, int], list[LoaderError]]:
+    """Return the rows that a user has in each file of a complete pull, and what cannot be read."""
+    rows, unread = {}, []
+    files, _ = folder.read_manifest()
+    for landed in files:
+        if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
+            report(f"reading {landed.name}", 0)
+            try:
+                folder.check_file(landed)
+                rows[landed] = sum(is_theirs for _, is_theirs in _records(folder, landed, user_id))
+            except LoaderError as error:
+                unread.append(error)
+    return {landed: count for landed, count in rows.items() if count}, unread
+
+
+def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int], report: Report) -> None:
     """Remove a user's rows from a complete pull.
 
     Files that hold any are written anew under another name, then the manifest, and the old ones are removed
@@ -22,57 +41,54 @@ def forget_user(folder: PullFolder, user_id: str, report: Report) -> int:
     Args:
         folder: The pull.
         user_id: The user, as Chatfuel spells the id.
+        rows: What ``find_user`` found there.
         report: Is told which file is under way.
-
-    Returns:
-        The rows removed.
-
-    Raises:
-        RefusedError: A file is damaged or missing.
     """
     files, manifest = folder.read_manifest()
-    removed = 0
     for landed in files:
-        if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
-            removed += _rewrite(folder, landed, user_id, report)
+        if landed in rows:
+            _rewrite(folder, landed, user_id, report)
         else:
             folder.keep(landed)
-    if removed:
+    if rows:
         folder.commit(manifest["source"], manifest["loader_version"])
     folder.remove_unlisted()
-    return removed
 
 
-def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, report: Report) -> int:
-    path = folder.path / landed.name
-    place = WideCsv(path).header.index(USER_ID)
-    with gzip.open(path) as file:
-        rows = sum(_is_of(record, place, user_id) for record in _records(file))
-    if not rows:
-        folder.keep(landed)
-        return 0
+def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, report: Report) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
     facts = {"fields": landed.fields, "broadcast_id": landed.broadcast_id, "block_id": landed.block_id}
-    with gzip.open(path) as file, folder.writer(name, landed.table, report, **facts) as sink:
-        for record in _records(file):
-            if not _is_of(record, place, user_id):
+    with folder.writer(name, landed.table, report, **facts) as sink:
+        for record, is_theirs in _records(folder, landed, user_id):
+            if not is_theirs:
                 sink.write(record)
-    return rows
 
 
-def _records(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the rows of a CSV as they are, line end included; a line end between quotes ends none."""
-    record = b""
+def _records(folder: PullFolder, landed: LandedFile, user_id: str) -> Iterator[tuple[bytes, bool]]:
+    """Yield the rows of an export as they are, and whether each is the user's."""
+    path = folder.path / landed.name
+    place = WideCsv(path).header.index(USER_ID)
+    with gzip.open(path) as file:
+        for record in _rows(file):
+            # Most need not be taken apart.
+            yield record, user_id.encode() in record and _cell(record, place) == user_id
+
+
+def _rows(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the rows of a CSV, line end included; a line end between quotes ends none."""
+    lines, is_open = [], False
     for line in file:
-        record += line
-        if record.count(b'"') % 2 == 0:
-            yield record
-            record = b""
-    if record:
-        yield record
+        lines.append(line)
+        is_open ^= line.count(b'"') % 2
+        if not is_open:
+            yield b"".join(lines)
+            lines = []
+    if lines:
+        yield b"".join(lines)
 
 
-def _is_of(record: bytes, place: int, user_id: str) -> bool:
-    # Most rows need not be taken apart.
-    return user_id.encode() in record and next(csv.reader([record.decode()]))[place] == user_id
+def _cell(record: bytes, place: int) -> str:
+    # A subscriber writes what they like: cells of any length, carriage returns, bytes that are no UTF-8.
+    csv.field_size_limit(sys.maxsize)
+    return next(csv.reader([record.replace(b"\r", b" ").decode("latin-1")]))[place].strip()

@@ -11,8 +11,9 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -27,6 +28,13 @@ _MANIFEST = "manifest.json"
 _REFUSAL = "refused.txt"
 _CONVERTING = ".convert-"
 _ROOT = PurePosixPath()
+# Only what bears such a name is read or removed: others may keep files here too.
+_OURS = re.compile(
+    r"[\w-]+/pull_date=\d{4}-\d\d-\d\d/"
+    r"(\d{8}T\d{6}Z/\.?([\w-]+(\.r\d+)?\.(csv|json)\.gz|manifest\.json|refused\.txt)(\.partial)?"
+    r"|\.convert-\w+/[\w.-]+)",
+    re.ASCII,
+)
 
 # Is told what is under way, and how many bytes of it are done.
 Report = Callable[[str, int], None]
@@ -149,31 +157,27 @@ class Landing:
                     return file
             file.close()
 
-    def collect_garbage(self) -> dict[str, int]:
-        """Remove what interrupted pulls and conversions left; return the bytes of each folder that is gone.
+    def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
+        """Return what interrupted pulls and conversions left, with the bytes of each file.
 
-        A pull whose manifest is there is never touched.
+        Args:
+            loaded: Pulls that are kept though their manifest is gone.
         """
-        complete = {name.parent for name in self.names() if name.name == _MANIFEST}
-        removed: dict[str, int] = {}
-        for name in self.garbage(complete):
-            removed[str(name.parent)] = removed.get(str(name.parent), 0) + self._size(name)
-            self.remove(name)
-        return removed
-
-    def garbage(self, complete: Collection[PurePosixPath]) -> list[PurePosixPath]:
-        """Return the files that belong to none of the complete pulls."""
-        return [
-            name
-            for name in self.names()
-            if name.parent not in complete or name.name.startswith(".")
-            if len(name.parts) > 1
-        ]
+        names = self.names()
+        kept = {name.parent for name in names if name.name == _MANIFEST}
+        kept |= {self.folder(pull).name for pull in loaded}
+        return {
+            name: self._size(name) for name in names if name.parent not in kept or name.name.startswith(".")
+        }
 
     def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
-        """Return every file below a folder, relative to the landing zone."""
-        paths = (self.root / below).rglob("*")
-        return sorted(PurePosixPath(path.relative_to(self.root)) for path in paths if path.is_file())
+        """Return the loader's files below a folder, relative to the landing zone."""
+        # With the depth of a file of a pull: the landing zone may be somebody's home folder.
+        paths = (self.root / below).glob("/".join("*" * (4 - len(below.parts))))
+        names = ours(PurePosixPath(path.relative_to(self.root)) for path in paths if path.is_file())
+        # What a link leads to is somebody else's.
+        root = self.root.resolve()
+        return [name for name in names if (root / name).resolve() == root / name]
 
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether a file is there."""
@@ -306,23 +310,25 @@ class PullFolder:
         self.landing.write(self.name / _MANIFEST, json.dumps(manifest, indent=1))
 
     def read_manifest(self) -> tuple[list[LandedFile], dict[str, str]]:
-        """Return the files of a complete pull, each checked against its hash, and the rest of the manifest.
-
-        Raises:
-            RefusedError: A file is damaged or missing.
-        """
+        """Return the files of a complete pull, and the rest of the manifest."""
         self.landing.bring(self.name)
         manifest = json.loads((self.path / _MANIFEST).read_bytes())
         files = [
             LandedFile(**file | {"fields": tuple(file.get("fields", ()))}) for file in manifest.pop("files")
         ]
-        for landed in files:
-            path, where = self.path / landed.name, f"{self.landing.name}/{self.name / landed.name}"
-            if not path.exists():
-                raise RefusedError(f"{where} is missing from the landing zone. Restore it, or pull again.")
-            if _digest(path) != landed.sha256:
-                raise RefusedError(f"{where} is damaged: its SHA-256 differs. Restore it, or pull again.")
         return files, manifest
+
+    def check_file(self, landed: LandedFile) -> None:
+        """Check a file against its hash.
+
+        Raises:
+            RefusedError: It is damaged or missing.
+        """
+        path, where = self.path / landed.name, f"{self.landing.name}/{self.name / landed.name}"
+        if not path.exists():
+            raise RefusedError(f"{where} is missing from the landing zone. Restore it, or pull again.")
+        if _digest(path) != landed.sha256:
+            raise RefusedError(f"{where} is damaged: its SHA-256 differs. Restore it, or pull again.")
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -345,6 +351,11 @@ def open_landing(where: str) -> Iterator[Landing]:
 
     with tempfile.TemporaryDirectory(prefix="chatfuel-") as root:
         yield BucketLanding(where, Path(root))
+
+
+def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Return those names that the loader gives, sorted."""
+    return sorted(name for name in names if _OURS.fullmatch(str(name)))
 
 
 def _pull_of(name: PurePosixPath) -> Pull:

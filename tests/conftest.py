@@ -27,3 +27,11 @@ def emulator(tmp_path_factory, storage):
     running = Emulator.start(tmp_path_factory.mktemp("emulator"), buckets=storage[1])
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory, emulator, storage):
+    """Four days on DuckDB and on the emulator, built three times: `tests/emulator/scenario.py`."""
+    from tests.emulator.scenario import told
+
+    return told(tmp_path_factory.mktemp("story"), emulator, storage)

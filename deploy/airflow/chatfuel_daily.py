@@ -26,7 +26,7 @@ def run(*command: str) -> None:
     """Run a command in the project; a failure that a retry cannot mend fails the task for good."""
     code = subprocess.run(command, cwd=PROJECT, check=False).returncode
     if code and command[: len(LOADER)] == LOADER and code in FINAL_CODES:
-        raise AirflowFailException(f"exit code {code}: README, 'When something goes wrong'")
+        raise AirflowFailException(f"exit code {code}: see docs/exit-codes.md")
     if code:
         raise RuntimeError(f"exit code {code}")
 

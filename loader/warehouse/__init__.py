@@ -104,8 +104,12 @@ class Warehouse(ABC):
         """Try whether a pull could be loaded, without writing."""
 
     @abstractmethod
-    def remove_uncommitted(self) -> dict[str, int]:
-        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
+    def uncommitted(self) -> dict[str, int]:
+        """Return how many rows are of pulls that are not in the ledger, by table."""
+
+    @abstractmethod
+    def remove_uncommitted(self) -> None:
+        """Remove those rows."""
 
 
 def open_warehouse(target: str, settings: Settings, landing: Landing) -> Warehouse:

@@ -30,6 +30,7 @@ from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_colu
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
 _GENERATIONS = 4
+_OF_PULLS = [table for table in raw_tables() if table != LEDGER]
 # The client would try to reach a server that is down for ten minutes before it says so.
 _PATIENCE = {
     "retry": bigquery.DEFAULT_RETRY.with_timeout(30),
@@ -128,25 +129,25 @@ class BigQueryWarehouse(Warehouse):
         # A DML statement needs the right to write, also if it finds no row.
         self.read(f"delete from `{self._dataset}`.{LEDGER} where false")
 
-    def remove_uncommitted(self) -> dict[str, int]:
-        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
-        return {table: self._remove_uncommitted(table) for table in raw_tables() if table != LEDGER}
+    def uncommitted(self) -> dict[str, int]:
+        """Return how many rows are of pulls that are not in the ledger, by table."""
+        counts = {table: self.read(f"select count(*) as n {self._uncommitted(table)}") for table in _OF_PULLS}
+        return {table: rows[0]["n"] if rows else 0 for table, rows in counts.items()}
 
-    def _remove_uncommitted(self, table: str) -> int:
-        query = f"""
-            delete from `{self._dataset}`.{table} as orphans
+    def remove_uncommitted(self) -> None:
+        """Remove those rows."""
+        for table in _OF_PULLS:
+            self.read(f"delete {self._uncommitted(table)}")
+
+    def _uncommitted(self, table: str) -> str:
+        return f"""
+            from `{self._dataset}`.{table} as orphans
             where not exists (
                 select 1
                 from `{self._dataset}`.{LEDGER} as pulls
                 where orphans.bot_id = pulls.bot_id and orphans.pull_id = pulls.pull_id
             )
         """
-        with self._errors():
-            try:
-                return self._client.query_and_wait(query, **_PATIENCE).num_dml_affected_rows or 0
-            except NotFound:
-                # Nothing was loaded yet.
-                return 0
 
     def _create_tables(self) -> None:
         dataset = bigquery.Dataset(self._dataset)

@@ -96,22 +96,23 @@ class DuckDBWarehouse(Warehouse):
         if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
-    def remove_uncommitted(self) -> dict[str, int]:
-        """Remove the rows of pulls that are not in the ledger, and return how many, by table."""
+    def uncommitted(self) -> dict[str, int]:
+        """Return how many rows are of pulls that are not in the ledger, by table."""
+        counts = {
+            table: self.read(f"select count(*) as rows {_uncommitted(table)}") for table in raw_tables()
+        }
+        return {table: rows[0]["rows"] if rows else 0 for table, rows in counts.items()}
+
+    def remove_uncommitted(self) -> None:
+        """Remove those rows."""
         if not self._path.exists():
-            return {}
+            return
         with self._connect() as connection:
             connection.begin()
             _create_tables(connection)
-            removed = {
-                table: connection.execute(
-                    f"delete from {RAW_SCHEMA}.{table}"
-                    f" where (bot_id, pull_id) not in (select (bot_id, pull_id) from {RAW_SCHEMA}.{LEDGER})"
-                ).fetchone()[0]
-                for table in raw_tables()
-            }
+            for table in raw_tables():
+                connection.execute(f"delete {_uncommitted(table)}")
             connection.commit()
-        return removed
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -130,6 +131,13 @@ class DuckDBWarehouse(Warehouse):
                 f"DuckDB file {self._path}: {reason} run the same command again."
                 " A pull that has landed can be loaded by `python -m loader reload PULL_ID`."
             ) from error
+
+
+def _uncommitted(table: str) -> str:
+    ledger = f"{RAW_SCHEMA}.{LEDGER}"
+    return (
+        f"from {RAW_SCHEMA}.{table} where (bot_id, pull_id) not in (select (bot_id, pull_id) from {ledger})"
+    )
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:

@@ -4,7 +4,7 @@
 {% endmacro %}
 
 {% macro default__json_text(json, path) -%}
-    json_extract_string({{ json }}, '$.{{ path }}')
+    json_extract_string(try_cast({{ json }} as json), '$.{{ path }}')
 {%- endmacro %}
 
 {% macro bigquery__json_text(json, path) -%}
@@ -20,7 +20,7 @@
 {% endmacro %}
 
 {% macro default__unnest_json_array(json, path, alias) -%}
-    unnest(json_extract({{ json }}, '$.{{ path }}[*]')) with ordinality as {{ alias }} (element, position)
+    unnest(json_extract(try_cast({{ json }} as json), '$.{{ path }}[*]')) with ordinality as {{ alias }} (element, position)
 {%- endmacro %}
 
 {% macro bigquery__unnest_json_array(json, path, alias) -%}

@@ -37,16 +37,19 @@
     timestamp_sub({{ timestamp }}, interval {{ days * 24 }} hour)
 {%- endmacro %}
 
-{# A timestamp from whole seconds since 1970, UTC. #}
-{% macro epoch_to_timestamp(seconds) %}
-    {{- return(adapter.dispatch('epoch_to_timestamp', 'chatfuel')(seconds)) -}}
-{% endmacro %}
+{# A timestamp from a text of whole seconds since 1970, UTC, as 1718359800. Anything else is null. #}
+{% macro epoch_to_timestamp(text) -%}
+    case
+        when {{ chatfuel.regexp_contains(text, "'^[0-9]{1,11}$'") }}
+            then {{ adapter.dispatch('seconds_to_timestamp', 'chatfuel')(chatfuel.safe_cast(text, dbt.type_bigint())) }}
+    end
+{%- endmacro %}
 
-{% macro default__epoch_to_timestamp(seconds) -%}
+{% macro default__seconds_to_timestamp(seconds) -%}
     make_timestamp({{ seconds }} * 1000000)
 {%- endmacro %}
 
-{% macro bigquery__epoch_to_timestamp(seconds) -%}
+{% macro bigquery__seconds_to_timestamp(seconds) -%}
     timestamp_seconds({{ seconds }})
 {%- endmacro %}
 

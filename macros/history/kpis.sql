@@ -4,8 +4,8 @@
         when 'equals'
             then {{ chatfuel.normalise_name(attribute_value) }} = {{ chatfuel.normalise_name(rules ~ '.value') }}
         when 'at_least'
-            then {{ chatfuel.safe_cast(attribute_value, chatfuel.type_double()) }}
-                >= {{ chatfuel.safe_cast(rules ~ '.value', chatfuel.type_double()) }}
+            then {{ chatfuel.decimal_number(attribute_value) }}
+                >= {{ chatfuel.decimal_number(rules ~ '.value') }}
         when 'matches' then {{ chatfuel.regexp_contains(attribute_value, rules ~ '.value') }}
     end
 {%- endmacro %}

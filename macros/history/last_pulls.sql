@@ -12,10 +12,14 @@
         ).rows -%}
     {%- endif -%}
     {%- if rows %}
+    {%- set bots_of = {} -%}
+    {%- for row in rows -%}
+        {%- do bots_of.update({row['first_date']: bots_of.get(row['first_date'], []) + [row['bot_id']]}) -%}
+    {%- endfor %}
     (
-        {%- for row in rows %}
-        (bot_id = '{{ row["bot_id"] }}' and {{ column }} >= {{
-            "date '" ~ row["first_date"] ~ "'" if column.endswith('_date') else "timestamp '" ~ row["first_date"] ~ " 00:00:00'"
+        {%- for first_date, bot_ids in bots_of.items() %}
+        ({{ chatfuel.one_of_bots(bot_ids) }} and {{ column }} >= {{
+            "date '" ~ first_date ~ "'" if column.endswith('_date') else "timestamp '" ~ first_date ~ " 00:00:00'"
         }}){{ " or" if not loop.last }}
         {%- endfor %}
     )

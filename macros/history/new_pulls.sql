@@ -28,31 +28,39 @@
     {{ return(
         sql
         | replace(chatfuel.in_new_pulls(), chatfuel.new_pulls_condition(step))
-        | replace(chatfuel.of_bots_with_new_pulls(), chatfuel.new_bots_condition(step))
+        | replace(chatfuel.of_bots_with_new_pulls(), chatfuel.one_of_bots(step | map(attribute='bot_id') | unique | list))
         | replace(chatfuel.first_new_pull_at(), "timestamp '" ~ times | first ~ "'")
         | replace(chatfuel.last_new_pull_at(), "timestamp '" ~ times | last ~ "'")
     ) }}
 {% endmacro %}
 
 {#
-  Plain equalities where a bot has one new pull, which warehouses compare quickest, and a span where it has several: a step
-  takes a bot's new pulls without a gap. (A late pull may lie within; models join the pulls of the history anyway.)
+  Plain equalities where bots have one new pull, which warehouses compare quickest, and a span where they have several: a
+  step takes a bot's new pulls without a gap. (A late pull may lie within; models join the pulls of the history anyway.)
+  Bots with the same new pulls share a condition.
 #}
 {% macro new_pulls_condition(step) -%}
     {%- set dates = step | map(attribute='pull_date') | sort -%}
-    (pull_date >= date '{{ dates | first }}' and pull_date <= date '{{ dates | last }}' and (
+    {%- set bots_of = {} -%}
+    {%- set span_of = {} -%}
     {%- for bot_id in step | map(attribute='bot_id') | unique -%}
         {%- set bot_pulls = step | selectattr('bot_id', 'equalto', bot_id) | list -%}
-        {{ " or " if not loop.first }}(bot_id = '{{ bot_id }}'
-        {%- if bot_pulls | length == 1 %} and pull_id = '{{ bot_pulls[0]["pull_id"] }}'
-        {%- else %} and pulled_at >= timestamp '{{ bot_pulls[0]["pulled_at"] }}' and pulled_at <= timestamp '{{ bot_pulls[-1]["pulled_at"] }}'
+        {%- set span = bot_pulls | map(attribute='pull_id') | join(' ') -%}
+        {%- do bots_of.update({span: bots_of.get(span, []) + [bot_id]}) -%}
+        {%- do span_of.update({span: bot_pulls}) -%}
+    {%- endfor -%}
+    (pull_date >= date '{{ dates | first }}' and pull_date <= date '{{ dates | last }}' and (
+    {%- for span, pulls in span_of.items() -%}
+        {{ " or " if not loop.first }}({{ chatfuel.one_of_bots(bots_of[span]) }}
+        {%- if pulls | length == 1 %} and pull_id = '{{ pulls[0]["pull_id"] }}'
+        {%- else %} and pulled_at >= timestamp '{{ pulls[0]["pulled_at"] }}' and pulled_at <= timestamp '{{ pulls[-1]["pulled_at"] }}'
         {%- endif %})
     {%- endfor -%}
     ))
 {%- endmacro %}
 
-{% macro new_bots_condition(step) -%}
-    {%- set bot_ids = step | map(attribute='bot_id') | unique | list -%}
+{# A condition on bot_id: an equality where one bot will do, for warehouses compare it quicker than a list. #}
+{% macro one_of_bots(bot_ids) -%}
     {%- if bot_ids | length == 1 -%}
         bot_id = '{{ bot_ids[0] }}'
     {%- else -%}

@@ -60,10 +60,7 @@
             when count(*) > 0 then error('Another build is working on {{ this.identifier }}: nothing was written twice. Run this build again.')
         end
     from {{ steps }}
-    where
-        {%- for pull in step %}
-            (bot_id = '{{ pull["bot_id"] }}' and pulled_at >= timestamp '{{ pull["pulled_at"] }}'){{ " or" if not loop.last }}
-        {%- endfor %};
+    where {{ chatfuel.is_recorded(step) }};
     {% if unique_key and not is_first %}
         create or replace temp table chatfuel_step_rows as (
             {{ step_sql }}
@@ -90,3 +87,15 @@
         {%- endfor %};
     commit transaction;
 {% endmacro %}
+
+{# A condition on a table of steps: a pull of the step, or a later one of its bot, is recorded. #}
+{% macro is_recorded(step) -%}
+    {%- set bots_of = {} -%}
+    {%- for bot_id in step | map(attribute='bot_id') | unique -%}
+        {%- set first_pull_at = (step | selectattr('bot_id', 'equalto', bot_id) | list)[0]['pulled_at'] -%}
+        {%- do bots_of.update({first_pull_at: bots_of.get(first_pull_at, []) + [bot_id]}) -%}
+    {%- endfor -%}
+    {%- for first_pull_at, bot_ids in bots_of.items() -%}
+        {{ " or " if not loop.first }}(pulled_at >= timestamp '{{ first_pull_at }}' and {{ chatfuel.one_of_bots(bot_ids) }})
+    {%- endfor -%}
+{%- endmacro %}

@@ -115,7 +115,7 @@ final as (
         users.is_present,
         profiles.gender,
         profiles.locale,
-        {{ safe_cast('profiles.timezone', chatfuel.type_double()) }} as timezone_hours,
+        {{ decimal_number('profiles.timezone') }} as timezone_hours,
         profiles.source,
         profiles.instagram_name,
         profiles.instagram_handle,

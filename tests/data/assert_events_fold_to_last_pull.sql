@@ -73,11 +73,21 @@ last_events as (
 folded as (
     select * from known_before
     union all
-    select bot_id, chatfuel_user_id, attribute_name, old_value as attribute_value, -1 as sign
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        old_value as attribute_value,
+        -1 as sign,
     from last_events
     where old_value is not null
     union all
-    select bot_id, chatfuel_user_id, attribute_name, new_value as attribute_value, 1 as sign
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        new_value as attribute_value,
+        1 as sign,
     from last_events
     where new_value is not null
 ),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import duckdb
 from dbt_common.events.base_types import EventMsg
 from duckdb_extensions import import_extension
 from google.auth.credentials import AnonymousCredentials
@@ -93,7 +94,7 @@ class EmulatedProject(Project):
     """The project on one set of datasets of an emulator.
 
     Attributes:
-        path: the DuckDB file whose raw tables `load` copies.
+        path: the DuckDB file beside it.
         emulator: where the datasets are.
         dataset: prefix of the datasets; every project of an emulator needs its own.
         target: the target of profiles.yml.
@@ -144,11 +145,11 @@ class EmulatedProject(Project):
 
         return [keep]
 
-    def load(self) -> None:
-        """Copies the raw tables of the DuckDB file, all rows anew."""
+    def load(self, path: Path) -> None:
+        """Adds the raw rows of a DuckDB file."""
         dataset = f"{GCP_PROJECT}.{self.dataset}_raw"
         self.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=30)
-        with self.connect() as connection:
+        with duckdb.connect(str(path)) as connection:
             for table, spec in RAW_SCHEMA["tables"].items():
                 columns = RAW_SCHEMA["pull_columns"] + spec["columns"]
                 rows = connection.execute(
@@ -164,7 +165,7 @@ class EmulatedProject(Project):
                         target,
                         job_config=bigquery.LoadJobConfig(
                             source_format="NEWLINE_DELIMITED_JSON",
-                            write_disposition="WRITE_TRUNCATE",
+                            write_disposition="WRITE_APPEND",
                             schema=schema,
                         ),
                     ).result(retry=None, timeout=60)

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 import pytest
+from google.api_core.exceptions import Forbidden
 
 from loader import bucket
 from loader.bucket import BucketLanding
-from loader.forget import forget_user
+from loader.forget import find_user, forget_user
 from loader.landing import Pull
 from tests.loader.conftest import AS_OF, PULL_ID
 from tests.loader.landed import MOMENT
@@ -79,7 +80,10 @@ def test_a_person_is_forgotten_in_the_bucket(in_bucket, landing, pull, query, tm
         return [path.name for path in files if user_id.encode() in gzip.decompress(path.read_bytes())]
 
     assert len(holding("before")) >= 2
-    assert forget_user(landing.complete_pulls()[0], user_id, silent) >= 2
+    folder = landing.complete_pulls()[0]
+    rows, _ = find_user(folder, user_id, silent)
+    forget_user(folder, user_id, rows, silent)
+    assert len(rows) >= 2
     assert holding("after") == []
     BucketLanding(in_bucket, tmp_path / "again").complete_pulls()[0].read_manifest()
 
@@ -111,10 +115,15 @@ def test_gc_removes_what_is_incomplete_and_a_day_old(in_bucket, landing, pull, r
     folder = landing.folder(Pull("botB", MOMENT))
     folder.begin()
     folder.write("leftover.json.gz", "segments", b"{}", silent)
+    thesis = PurePosixPath("documents/thesis.txt")
+    (landing.root / thesis).parent.mkdir()
+    (landing.root / thesis).write_text("mine")
+    landing.save(thesis)
     assert "Nothing to remove" in run("gc").stdout
     monkeypatch.setattr(bucket, "_OLD", timedelta(0))
-    assert "botB" in run("gc").stdout
+    assert "botB" in run("gc", "--yes").stdout
     assert landing.names() == whole
+    assert landing.exists(thesis)
 
 
 def test_a_refusal_is_kept_in_the_bucket(in_bucket, landing, pull):
@@ -133,3 +142,15 @@ def test_a_bucket_that_is_not_there_is_told(in_bucket, run, monkeypatch, verb, t
     assert result.exit_code == 2
     assert "nowhere" in result.output
     assert not Path(tmp_path / "warehouse.duckdb").exists()
+
+
+def test_the_bucket_itself_is_not_asked_for(in_bucket, pull, run, monkeypatch):
+    # The roles of the README have no storage.buckets.get.
+    def refuse(*arguments, **options):
+        raise Forbidden("no storage.buckets.get")
+
+    for method in ("exists", "reload"):
+        monkeypatch.setattr(f"google.cloud.storage.Bucket.{method}", refuse)
+    monkeypatch.setattr("google.cloud.storage.Client.get_bucket", refuse)
+    assert run("check").exit_code == 0
+    assert pull().exit_code == 0

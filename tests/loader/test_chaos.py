@@ -63,5 +63,5 @@ def test_a_pull_that_was_killed_at_any_step_and_run_again_is_as_one_that_was_not
         result = run("pull", "--as-of", AS_OF)
         assert result.exit_code == 0, f"after step {step}: {result.output}"
         assert tables(folder / "warehouse.duckdb") == expected, f"after step {step}"
-        run("gc")
+        run("gc", "--yes")
         assert landed(folder) == landed(tmp_path / "undisturbed"), f"after step {step}"

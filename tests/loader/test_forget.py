@@ -4,13 +4,20 @@ import gzip
 
 import pytest
 
-from loader.forget import forget_user
+from loader.forget import find_user, forget_user
 from loader.landing import Landing
 from tests.loader.landed import chunk_csv, land, users_csv
 
 
 def silent(what, size):
     pass
+
+
+def forget(folder, user_id):
+    rows, unread = find_user(folder, user_id, silent)
+    assert unread == []
+    forget_user(folder, user_id, rows, silent)
+    return sum(rows.values())
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def texts(folder):
 def test_the_rows_of_one_user_go_and_all_others_stay_byte_for_byte(landed, tmp_path):
     before = texts(landed)
     again = Landing(tmp_path / "landing").complete_pulls()[0]
-    assert forget_user(again, "17", silent) == 2
+    assert forget(again, "17") == 2
     after = texts(landed)
     gone = {
         "users.r1.csv.gz": before["users.csv.gz"].splitlines(keepends=True)[1],
@@ -44,15 +51,39 @@ def test_the_rows_of_one_user_go_and_all_others_stay_byte_for_byte(landed, tmp_p
 
 def test_forgetting_twice_is_forgetting_once(landed, tmp_path):
     zone = Landing(tmp_path / "landing")
-    forget_user(zone.complete_pulls()[0], "17", silent)
+    forget(zone.complete_pulls()[0], "17")
     before = texts(landed)
-    assert forget_user(zone.complete_pulls()[0], "17", silent) == 0
+    assert forget(zone.complete_pulls()[0], "17") == 0
     assert texts(landed) == before
 
 
 def test_what_an_interrupted_run_left_is_removed(landed, tmp_path):
     zone = Landing(tmp_path / "landing")
-    forget_user(zone.complete_pulls()[0], "17", silent)
+    forget(zone.complete_pulls()[0], "17")
     (landed.path / "users.csv.gz").write_bytes(gzip.compress(b"the old file"))
-    forget_user(zone.complete_pulls()[0], "17", silent)
+    forget(zone.complete_pulls()[0], "17")
     assert not (landed.path / "users.csv.gz").exists()
+
+
+def test_no_cell_that_a_subscriber_can_write_keeps_a_person_in(tmp_path):
+    written = ["x" * 200_000, "\n" * 150_000, "a\rb", "\x01\x00", 'it is "so"']
+    chunk = chunk_csv(["note"], [["17", value] for value in written] + [["5", value] for value in written])
+    folder = land(tmp_path / "landing", users=users_csv(["17", "5"]), chunks=[chunk], names=[["note"]])
+    assert forget(folder, "17") == 1 + len(written)
+    assert (
+        sum(texts(folder)["user_attributes-001.r1.csv.gz"].count(f'"{user}"'.encode()) for user in ("17",))
+        == 0
+    )
+
+
+def test_a_damaged_file_is_named_and_the_person_goes_from_the_others(landed):
+    (landed.path / "users.csv.gz").write_bytes(b"damaged")
+    (landed.path / "segments.json.gz").write_bytes(b"damaged")
+    rows, unread = find_user(landed, "17", silent)
+    assert ["users.csv.gz is damaged" in error.message for error in unread] == [True]
+    forget_user(landed, "17", rows, silent)
+    assert b'"17","a' not in texts_of(landed, "user_attributes-001.r1.csv.gz")
+
+
+def texts_of(folder, name):
+    return gzip.decompress((folder.path / name).read_bytes())

@@ -153,6 +153,6 @@ def test_without_a_webhook_nobody_is_told(run, pull, monkeypatch):
 def test_gc_leaves_the_memory_of_a_failure(run, pull, webhook):
     pull()
     run("report", "--notify", "--failed", "pull")
-    run("gc")
+    run("gc", "--yes")
     run("report", "--notify")
     assert len(webhook.texts) == 2

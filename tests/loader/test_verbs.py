@@ -5,12 +5,9 @@ import json
 import shutil
 import threading
 
-import duckdb
 import pytest
 
-from loader.landing import Landing, Pull
 from tests.loader.conftest import AS_OF, PULL_ID
-from tests.loader.landed import MOMENT
 from tests.loader.test_cli import start
 
 LATER, LATER_ID = "2024-06-04T07:30:00Z", "20240604T073000Z"
@@ -189,39 +186,6 @@ def test_reload_wants_a_pull_or_all(run, arguments):
     assert "--all" in result.stderr
 
 
-# gc
-
-
-def test_gc_removes_rows_without_a_ledger_row_and_files_of_incomplete_pulls(pull, run, query, tmp_path):
-    pull()
-    before, landed = query("from users order by all"), files(tmp_path)
-    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
-        connection.execute(
-            "insert into chatfuel_raw.users by name"
-            " select * replace ('20240605T073000Z' as pull_id) from chatfuel_raw.users limit 7"
-        )
-    folder = Landing(tmp_path / "landing").folder(Pull("botA", MOMENT.replace(day=7)))
-    folder.begin()
-    folder.write("segments.json.gz", "segments", b"{}", lambda *_: None)
-    (tmp_path / "landing" / "botA" / "pull_date=2024-06-03" / ".convert-x").mkdir()
-    (tmp_path / "landing" / "botA" / "pull_date=2024-06-03" / ".convert-x" / "users.parquet").write_text("x")
-    removed = {record["removed"]: record["rows"] for record in lines(run("gc", "--json"))}
-    assert removed.pop("rows of users") == 7
-    assert sorted(name.rpartition("/")[2] for name in removed) == [".convert-x", "20240607T073000Z"]
-    assert query("from users order by all") == before
-    assert files(tmp_path) == landed
-    assert "Nothing to remove" in run("gc").stdout
-
-
-def test_gc_keeps_a_pull_that_was_refused(pull, run, fault, tmp_path):
-    pull()
-    fault("fewer-users", times=None)
-    pull("--as-of", LATER)
-    before = files(tmp_path)
-    run("gc")
-    assert files(tmp_path) == before
-
-
 # the lock
 
 
@@ -268,7 +232,7 @@ def test_results_as_json_are_one_line_each(pull, run):
     assert again["status"] == "already there"
     checks = lines(run("check", "--json"))
     assert {check["ok"] for check in checks} == {True}
-    assert lines(run("gc", "--json")) == [{"removed": None}]
+    assert lines(run("gc", "--json")) == [{"remove": None}]
 
 
 def test_check_tries_everything_and_tells_each(run, monkeypatch, tmp_path):

@@ -73,7 +73,7 @@ def test_a_forgotten_person_is_in_no_landed_file_and_in_no_table(
     # As in the folder of the project; its own folder would have a .env of its own.
     for variable, value in {"PROJECT_DIR": ROOT, "PROFILES_DIR": ROOT, "TARGET_PATH": target_path}.items():
         monkeypatch.setenv(f"DBT_{variable}", str(value))
-    said = load("forget", "--user", user_id, "--bot", sandbox.bot_id) + capfd.readouterr().out
+    said = load("forget", "--user", user_id, "--bot", sandbox.bot_id, "--yes") + capfd.readouterr().out
     assert "rows removed from the landing zone" in said
     assert f"rows of user {user_id} of bot {sandbox.bot_id} removed" in said
     assert places() == set()

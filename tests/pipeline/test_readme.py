@@ -1,4 +1,4 @@
-"""The worked example of the README is what the project does."""
+"""The worked example of docs/events.md is what the project does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.pipeline.project import ROOT
 
 def table(name):
     """The rows of the table behind a marker, each as a list of its cells; the header first."""
-    text = (ROOT / "README.md").read_text().split(f"<!-- example: {name} -->\n")[1].split("\n\n")[0]
+    text = (ROOT / "docs" / "events.md").read_text().split(f"<!-- example: {name} -->\n")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     return [rows[0], *rows[2:]]
 

@@ -138,7 +138,7 @@ def test_a_daily_run_names_the_new_pull_of_each_bot_and_nothing_older(tmp_path, 
 
 
 def test_kpis_are_derived_anew_when_their_rules_change(folded, tmp_path, target_path):
-    before, project = folded
+    _, project = folded
     copy = tmp_path / project.path.name
     shutil.copy(project.path, copy)
     changed = Project(copy, target_path)

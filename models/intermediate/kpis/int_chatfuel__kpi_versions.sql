@@ -52,9 +52,17 @@ named_rules as (
         on {{ normalise_name('attribute_names.attribute_name') }} = rules.attribute_name
     union all
     -- beside the rules of the team: the users whom the bot can reach, and those who blocked it
-    select 'status', 'new_subscribers', 'equals', 'reachable'
+    select
+        'status' as attribute_name,
+        'new_subscribers' as kpi,
+        'equals' as match,
+        'reachable' as value,
     union all
-    select 'status', 'blocked', 'equals', 'blocked'
+    select
+        'status' as attribute_name,
+        'blocked' as kpi,
+        'equals' as match,
+        'blocked' as value,
 ),
 
 -- One value may meet several rules of one KPI.

@@ -28,7 +28,7 @@ final as (
         {{ json_text('payload', 'broadcast_id') }} as result_id,
         {{ json_text('payload', 'block_title') }} as block_title,
         {{ json_text('payload', 'in_progress') }} = 'true' as is_in_progress,
-        {{ safe_cast(json_text('payload', 'total_users'), 'int64') }} as recipients,
+        {{ whole_number(json_text('payload', 'total_users')) }} as recipients,
     from committed
 )
 

@@ -30,10 +30,10 @@ final as (
         trigger_settings,
         content as message,
         progress,
-        {{ safe_cast('total_users', 'int64') }} as recipients,
-        {{ safe_cast('read_users', 'int64') }} as opened,
-        {{ safe_cast('clicked_users', 'int64') }} as clicked,
-        {{ safe_cast('failed_users', 'int64') }} as failed,
+        {{ whole_number('total_users') }} as recipients,
+        {{ whole_number('read_users') }} as opened,
+        {{ whole_number('clicked_users') }} as clicked,
+        {{ whole_number('failed_users') }} as failed,
         lower(is_user_timezone) = 'true' as is_user_timezone,
     from committed
 )

@@ -29,7 +29,7 @@ final as (
         {{ json_text('payload', 'block_title') }} as block_title,
         {{ json_text('payload', 'enabled') }} = 'true' as is_enabled,
         {{ json_text('payload', 'planned') }} = 'true' as is_planned,
-        {{ epoch_to_timestamp(safe_cast(json_text('payload', 'broadcast_start_timestamp'), 'int64')) }} as sent_at,
+        {{ epoch_to_timestamp(json_text('payload', 'broadcast_start_timestamp')) }} as sent_at,
     from committed
 )
 
