@@ -22,9 +22,9 @@
         {#- not ref(): dbt renders this in snapshots, which depend on the pulls through the views they read #}
         {%- set pulls = graph.nodes['model.chatfuel.int_chatfuel__pulls'].relation_name %}
         {%- for row in run_query(
-            "select bot_id, max(pulled_at) as pulled_at from " ~ pulls ~ " group by bot_id order by bot_id"
+            "select bot_id, cast(max(pulled_at) as string) as pulled_at from " ~ pulls ~ " group by bot_id order by bot_id"
         ).rows %}
-        when '{{ row["bot_id"] }}' then timestamp '{{ row["pulled_at"].strftime("%Y-%m-%d %H:%M:%S") }}'
+        when '{{ row["bot_id"] }}' then timestamp '{{ row["pulled_at"] }}'
         {%- endfor %}
         {%- endif %}
         when '' then null
