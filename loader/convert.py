@@ -12,7 +12,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -160,9 +159,11 @@ class _Conversion:
         would look like values that were cleared.
         """
         exports_users = [np.concatenate([np.empty(0, np.int64), *export.users]) for export in exports]
-        common = reduce(np.intersect1d, exports_users)
-        everyone = len(reduce(np.union1d, exports_users))
-        missing = everyone - len(common)
+        # Counted from the end, a user's first row is the last.
+        last_rows = [np.unique(users[::-1], return_index=True) for users in exports_users]
+        users, found = np.unique(np.concatenate([users for users, _ in last_rows]), return_counts=True)
+        common = users[found == len(exports)]
+        everyone, missing = len(users), len(users) - len(common)
         if not len(common) and len(exports) > 1:
             raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
         # One is let through also where there are fewer than a hundred.
@@ -172,11 +173,9 @@ class _Conversion:
                 " one was cut short. Nothing was loaded. Pull again."
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
-        for export, users in zip(exports, exports_users, strict=True):
-            _, from_end = np.unique(users[::-1], return_index=True)
-            kept = np.zeros(len(users), bool)
-            kept[len(users) - 1 - from_end] = True
-            kept &= np.isin(users, common)
+        for export, (users, from_end) in zip(exports, last_rows, strict=True):
+            kept = np.zeros(sum(map(len, export.users)), bool)
+            kept[len(kept) - 1 - from_end[np.isin(users, common, assume_unique=True, kind="sort")]] = True
             if not kept.all():
                 self._report(f"converting {export.landed.name} again", 0)
                 self._write(export.landed.table, export.blocks(kept), export.path)
@@ -213,6 +212,7 @@ class _Conversion:
         path = path or self._workdir / f"{table}-{len(self._files[table]):03}.parquet"
         self._files[table][path] = 0
         of_pull = (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id)
+        # A dictionary of the values would cost more time than it saves room.
         encoded = [column.name for column in columns if column.name != "attribute_value"]
         with pq.ParquetWriter(
             path,

@@ -190,16 +190,16 @@ class WideCsv:
         separator |= line_feed
         if self._ends_in_two:
             separator[:-1] |= (octets[:-1] == _CARRIAGE_RETURN) & line_feed[1:]
-        quote = octets == _QUOTE
-        quotes = np.flatnonzero(quote)
-        quote |= separator
+        quotes = np.flatnonzero(octets == _QUOTE)
         opening, closing = quotes[::2], quotes[1::2]
         # What follows the last bytes is not known yet; they are looked at again with the next.
         closing = closing[closing < len(data) - 2]
         what = "a quote in a cell that does not begin with one"
-        wrong = dict.fromkeys(opening[(opening > 0) & ~quote[opening - 1]][:1], what)
+        is_open = separator[opening - 1] | (octets[opening - 1] == _QUOTE) | (opening == 0)
+        wrong = dict.fromkeys(opening[~is_open][:1], what)
         what = "text behind the quotes of a cell"
-        wrong |= dict.fromkeys(closing[~quote[closing + 1]][:1], what)
+        is_closed = separator[closing + 1] | (octets[closing + 1] == _QUOTE)
+        wrong |= dict.fromkeys(closing[~is_closed][:1], what)
         if wrong:
             self._refuse_at(data, min(wrong), before, wrong[min(wrong)])
         row_ends = _outside(np.flatnonzero(line_feed), quotes)
