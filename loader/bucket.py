@@ -21,7 +21,7 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from loader.errors import ConfigurationError, LandingError
-from loader.landing import Landing, Pull, ours
+from loader.landing import REMOVED, Landing, Pull, ours
 
 _ROOT = PurePosixPath()
 # Another machine may be at work on what is younger.
@@ -107,6 +107,18 @@ class BucketLanding(Landing):
         # Not found: removed by an attempt whose answer was lost.
         with self._errors(), suppress(NotFound):
             self._blob(name).delete(retry=_RETRY)
+
+    def aside(self) -> Landing:
+        """Return where the files of removed pulls are."""
+        return BucketLanding(f"{self.name}/{REMOVED}", self.root / REMOVED)
+
+    def set_aside(self, names: Collection[PurePosixPath]) -> None:
+        """Move objects to where nothing reads them; of a pull, its manifest first."""
+        with self._errors():
+            for name in sorted(names, key=lambda name: name.name != "manifest.json"):
+                copy = f"{self._prefix}{REMOVED}/{name}"
+                self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
+                self.remove(name)
 
     def address(self, path: Path) -> str:
         """Upload a file of a workspace and return where BigQuery finds it."""

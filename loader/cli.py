@@ -22,7 +22,7 @@ import yaml
 
 from loader import __version__
 from loader.errors import ConfigurationError, ContractError, LoaderError, RefusedError, WarehouseError
-from loader.landing import Landing, Pull, PullFolder, Report, open_landing
+from loader.landing import REMOVED, Landing, Pull, PullFolder, Report, open_landing
 from loader.logs import log_to_stderr, scrub, show_error
 from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
 from loader.warehouse import TARGETS, Warehouse, open_warehouse
@@ -126,15 +126,22 @@ class _Loader:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title or None)
+        console, table = Console(), Table(title=Text(title) if title else None)
         for column in columns:
             is_number = any(isinstance(record[column], int) for record in records)
-            table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+            table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
         for record in records:
             values = (record[column] for column in columns)
             # As text: what is foreign could look like markup.
             table.add_row(*(Text(f"{v:,}" if isinstance(v, int) else scrub(str(v))) for v in values))
-        Console().print(table)
+        endless = console.options.update(max_width=1000)
+        if console.measure(table, options=endless).maximum <= console.width:
+            console.print(table)
+            return
+        # Nothing is cut: an id is there to be copied.
+        click.echo(title)
+        for record in records:
+            click.echo("\n".join(f"{column}: {record[column]}" for column in columns) + "\n")
 
     def loaded(self) -> list[Pull]:
         """Return the pulls in the ledger."""
@@ -388,10 +395,15 @@ def pulls(loader: _Loader) -> None:
             "users": row.get("users_rows", ""), "values": row.get("user_attributes_rows", ""),
             "broadcasts": row.get("broadcasts_rows", ""), "reason": refusal,
         })  # fmt: skip
-    columns = ["bot_id", "pull_id", "loaded", "landed", "users", "values", "broadcasts"]
-    if any(record["reason"] for record in records):
-        columns.append("reason")
-    loader.show_table("Pulls", records, columns)
+    if loader.as_json:
+        loader.show_table("", records, ())
+    for bot_id in sorted({record["bot_id"] for record in records if not loader.as_json}):
+        of_bot = [record for record in records if record["bot_id"] == bot_id]
+        columns = ["pull_id", "loaded", "landed", "users", "values", "broadcasts"]
+        loader.show_table(f"Pulls of bot {bot_id}", of_bot, columns)
+        for record in of_bot:
+            if record["reason"]:
+                click.echo(f"{record['pull_id']}: {scrub(record['reason'])}")
 
 
 @_verb
@@ -469,7 +481,7 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
     with landing.lock():
         found, unread = {}, []
         with _progress() as report:
-            for folder in landing.complete_pulls():
+            for folder in [*landing.complete_pulls(), *landing.aside().complete_pulls()]:
                 if folder.pull.bot_id == bot_id:
                     try:
                         found[folder], errors = find_user(folder, user_id, report)
@@ -480,7 +492,7 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
             name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
         }
         records = _garbage_records(landing, leftovers) + [
-            {"remove": f"{landing.name}/{folder.name}/{landed.name}", "rows": rows, "size": ""}
+            {"remove": f"{folder.landing.name}/{folder.name}/{landed.name}", "rows": rows, "size": ""}
             for folder, files in found.items()
             for landed, rows in files.items()
         ]
@@ -525,6 +537,35 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
             log.info("CHATFUEL_WEBHOOK_URL is not set: nobody is told.")
             return
         tell(settings.webhook_url, found, loader.landing)
+
+
+@_verb
+@click.argument("pull_id")
+@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot.")
+@_yes
+def remove(loader: _Loader, pull_id: str, bot_id: str, yes: bool) -> None:
+    """Take out a pull that should not be: its rows, and its files, which are kept apart. Asks first."""
+    pull = Pull.named(bot_id, pull_id)
+    if not pull:
+        raise ConfigurationError(f"{pull_id!r} is no pull. `pulls` lists them.")
+    with loader.landing.lock():
+        names = loader.landing.names(loader.landing.folder(pull).name)
+        is_loaded = pull in loader.loaded()
+        if not names and not is_loaded:
+            raise ConfigurationError(f"There is no pull {pull_id} of bot {bot_id}. `pulls` lists them.")
+        records = [
+            {"remove": f"{loader.landing.name}/{name}", "rows": "", "size": "is kept"} for name in names
+        ]
+        records += [{"remove": "its rows in the warehouse", "rows": "", "size": ""}] * is_loaded
+        loader.ask(records, yes)
+        loader.warehouse.remove(pull)
+        loader.landing.set_aside(names)
+    place = f"{loader.landing.name}/{REMOVED}"
+    loader.show(
+        {"bot_id": bot_id, "pull_id": pull_id, "status": "removed", "kept": place},
+        f"Pull {pull_id} of bot {bot_id} is removed; its files are in {place}. What was made of it goes by\n"
+        f"  dbt build --vars '{{chatfuel_rebuild_from: {pull.pull_date}}}'",
+    )
 
 
 @_verb

@@ -137,7 +137,7 @@ class _Conversion:
             if export.landed.table == "broadcast_recipients":
                 self._leave_out([export], True)
         # Pulls of versions before 1.0 did not ask for these.
-        unseen = {name for name in self._catalogue if name.endswith(" (custom)")}
+        unseen = {attribute_name(name, "custom") for name in user_columns()} & self._catalogue.keys()
         if unseen:
             log.warning("Not in this pull, for it bears the name of a system field: %s.", ", ".join(unseen))
         rows["attributes"] = [row for row in rows["attributes"] if row[0] not in unseen]

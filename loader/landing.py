@@ -27,6 +27,8 @@ _PULL_ID = "%Y%m%dT%H%M%SZ"
 _MANIFEST = "manifest.json"
 _REFUSAL = "refused.txt"
 _CONVERTING = ".convert-"
+# Where the files of removed pulls are kept.
+REMOVED = "removed"
 _ROOT = PurePosixPath()
 _FILE = re.compile(r"[\w-]+(\.r\d+)?\.(csv|json)\.gz", re.ASCII)
 # Only what bears such a name is read or removed: others may keep files here too.
@@ -52,6 +54,15 @@ class Pull:
 
     bot_id: str
     pulled_at: datetime
+
+    @classmethod
+    def named(cls, bot_id: str, pull_id: str) -> Pull | None:
+        """Return the pull of this name, None if it is no name of a pull."""
+        try:
+            pull = cls(bot_id, datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC))
+        except ValueError:
+            return None
+        return pull if pull.pull_id == pull_id else None
 
     @property
     def pull_id(self) -> str:
@@ -116,7 +127,11 @@ class Landing:
     def complete_pulls(self) -> list[PullFolder]:
         """Return the pulls that landed whole, oldest first."""
         names = [name.parent for name in self.names() if name.name == _MANIFEST]
-        folders = [PullFolder(self, pull, name) for name in names if (pull := _pull_of(name))]
+        folders = [
+            PullFolder(self, pull, name)
+            for name in names
+            if (pull := Pull.named(name.parts[0], name.parts[2]))
+        ]
         return sorted(folders, key=lambda folder: (folder.pull.pulled_at, folder.pull.bot_id))
 
     def check(self) -> None:
@@ -219,6 +234,18 @@ class Landing:
         with suppress(OSError):
             for folder in name.parents[:-1]:
                 (self.root / folder).rmdir()
+
+    def aside(self) -> Landing:
+        """Return where the files of removed pulls are."""
+        return Landing(self.root / REMOVED)
+
+    def set_aside(self, names: Collection[PurePosixPath]) -> None:
+        """Move files to where nothing reads them; of a pull, its manifest first."""
+        for name in sorted(names, key=lambda name: name.name != _MANIFEST):
+            path, aside = self.root / name, self.root / REMOVED / name
+            _make_folder(aside.parent)
+            path.rename(aside)
+            self.remove(name)
 
     def address(self, path: Path) -> str | None:
         """Return where a warehouse finds a file of a workspace by itself; None: nowhere."""
@@ -388,15 +415,6 @@ def open_landing(where: str) -> Iterator[Landing]:
 def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     """Return those names that the loader gives, sorted."""
     return sorted(name for name in names if _OURS.fullmatch(str(name)))
-
-
-def _pull_of(name: PurePosixPath) -> Pull | None:
-    """Return the pull of a folder; None, if its moment is none."""
-    bot_id, _, pull_id = name.parts
-    try:
-        return Pull(bot_id, datetime.strptime(pull_id, _PULL_ID).replace(tzinfo=UTC))
-    except ValueError:
-        return None
 
 
 class _Reporting:

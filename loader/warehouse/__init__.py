@@ -110,6 +110,10 @@ class Warehouse(ABC):
         """Try whether a pull could be loaded, without writing."""
 
     @abstractmethod
+    def remove(self, pull: Pull) -> None:
+        """Remove the rows of a pull, that of the ledger first."""
+
+    @abstractmethod
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""
 

@@ -143,6 +143,18 @@ class BigQueryWarehouse(Warehouse):
         # A DML statement needs the right to write, also if it finds no row.
         self.read(f"delete from `{self._dataset}`.{LEDGER} where false")
 
+    def remove(self, pull: Pull) -> None:
+        """Remove the rows of a pull, that of the ledger first."""
+        for table in (LEDGER, *_OF_PULLS):
+            self.read(
+                f"""
+                delete from `{self._dataset}`.{table}
+                where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
+                """,
+                bot_id=pull.bot_id,
+                pull_id=pull.pull_id,
+            )
+
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""
         counts = {table: self.read(f"select count(*) as n {self._uncommitted(table)}") for table in _OF_PULLS}

@@ -108,6 +108,20 @@ class DuckDBWarehouse(Warehouse):
         if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
+    def remove(self, pull: Pull) -> None:
+        """Remove the rows of a pull, in one transaction."""
+        if not self._path.exists():
+            return
+        with self._connect() as connection:
+            connection.begin()
+            _create_tables(connection)
+            for table in raw_tables():
+                connection.execute(
+                    f"delete from {RAW_SCHEMA}.{table}"
+                    f" where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
+                )
+            connection.commit()
+
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""
         counts = {

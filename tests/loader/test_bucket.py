@@ -154,3 +154,11 @@ def test_the_bucket_itself_is_not_asked_for(in_bucket, pull, run, monkeypatch):
     monkeypatch.setattr("google.cloud.storage.Client.get_bucket", refuse)
     assert run("check").exit_code == 0
     assert pull().exit_code == 0
+
+
+def test_a_removed_pull_is_kept_apart_in_the_bucket(in_bucket, landing, pull, run):
+    pull()
+    names = landing.names()
+    assert run("remove", PULL_ID, "--bot", "botA", "--yes").exit_code == 0
+    assert landing.names() == []
+    assert landing.aside().names() == names
