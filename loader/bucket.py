@@ -108,6 +108,9 @@ class BucketLanding(Landing):
         with self._errors(), suppress(NotFound):
             self._blob(name).delete(retry=_RETRY)
 
+    def room(self) -> None:
+        """Return that there is no limit."""
+
     def aside(self) -> Landing:
         """Return where the files of removed pulls are."""
         return BucketLanding(f"{self.name}/{REMOVED}", self.root / REMOVED)

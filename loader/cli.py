@@ -275,15 +275,28 @@ def check(loader: _Loader) -> None:
 
     def check_bot(bot_id: str) -> str:
         with loader.client() as client:
-            return f"{len(client.attributes(bot_id).content)} attributes"
+            attributes = len(client.attributes(bot_id).content)
+        rows = [row for row in loader.warehouse.committed_pulls() if row["bot_id"] == bot_id]
+        if not rows:
+            return f"{attributes:,} attributes, no pull yet"
+        first, last = rows[0], rows[-1]
+        return (
+            f"{attributes:,} attributes, pulled since {first['pulled_at']:%Y-%m-%d},"
+            f" {last['users_rows']:,} users on {last['pulled_at']:%Y-%m-%d}"
+        )
 
     def check_warehouse() -> str:
         loader.warehouse.check_writable()
         return f"{len(loader.warehouse.committed_pulls())} pulls"
 
     def check_landing() -> str:
+        from rich.filesize import decimal
+
         loader.landing.check()
-        return f"{len(loader.landing.complete_pulls())} pulls"
+        pulls, size, room = loader.landing.complete_pulls(), loader.landing.size(), loader.landing.room()
+        days = len({folder.pull.pull_date for folder in pulls})
+        more = f", room for {room * days // size:,} days more" if room is not None and size else ""
+        return f"{len(pulls)} pulls, {decimal(size)}{more}"
 
     trials: dict[str, Callable[[], str]] = {
         "token": lambda: "there is one" if loader.settings.token else "",

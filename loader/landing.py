@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -140,11 +141,16 @@ class Landing:
         Raises:
             LandingError: It could not.
         """
+        folder = self._nearest()
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise LandingError(f"Landing zone {self.name} cannot be written. Set CHATFUEL_LANDING.")
+
+    def _nearest(self) -> Path:
+        """Return the landing zone, or what is there in place of it."""
         folder = self.root.absolute()
         while not folder.exists():
             folder = folder.parent
-        if not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise LandingError(f"Landing zone {self.name} cannot be written. Set CHATFUEL_LANDING.")
+        return folder
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -234,6 +240,14 @@ class Landing:
         with suppress(OSError):
             for folder in name.parents[:-1]:
                 (self.root / folder).rmdir()
+
+    def size(self) -> int:
+        """Return the bytes of all pulls."""
+        return sum(self._size(name) for name in self.names())
+
+    def room(self) -> int | None:
+        """Return the bytes that there are left, None without limit."""
+        return shutil.disk_usage(self._nearest()).free
 
     def aside(self) -> Landing:
         """Return where the files of removed pulls are."""

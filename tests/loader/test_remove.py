@@ -70,3 +70,11 @@ def test_a_person_is_forgotten_in_a_removed_pull_too(pull, run, query, tmp_path)
     assert run("forget", "--user", user_id, "--bot", "botA", "--yes").exit_code == 6
     files = (tmp_path / "landing" / "removed").rglob("*.csv.gz")
     assert not any(user_id.encode() in gzip.decompress(path.read_bytes()) for path in files)
+
+
+def test_check_says_what_it_sees(pull, run):
+    assert "no pull yet" in run("check").stdout
+    pull()
+    said = run("check").stdout
+    assert "pulled since 2024-06-03" in said
+    assert "days more" in said
