@@ -114,13 +114,18 @@ class _Loader:
 
     def show(self, record: dict[str, Any], text: str) -> None:
         """Show a result: a line of JSON for machines, else the text."""
-        click.echo(json.dumps(record) if self.as_json else text)
+        try:
+            click.echo(json.dumps(record) if self.as_json else text)
+        except OSError as error:
+            raise LoaderError(
+                f"The results cannot be shown: {error.strerror}. What was done stands."
+            ) from None
 
     def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
         """Show results as lines of JSON for machines, else as a table."""
         if self.as_json:
             for record in records:
-                click.echo(json.dumps(record))
+                self.show(record, "")
             return
         from rich.console import Console
         from rich.table import Table
@@ -202,7 +207,7 @@ class _Loader:
             self.show(record, "")
         else:
             counts = [{"table": table, "rows": count} for table, count in rows.items()]
-            click.echo(f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded:")
+            self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded:")
             self.show_table("", counts, ("table", "rows"))
 
 

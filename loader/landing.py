@@ -167,8 +167,8 @@ class Landing:
             try:
                 yield
             finally:
-                self._lock.unlink()
                 with suppress(OSError):
+                    self._lock.unlink()
                     self._lock.parent.rmdir()
 
     def _locked(self) -> IO[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,11 @@ def make_report(warehouse: Warehouse, target: Path, now: datetime, failed: str |
         failed: What a scheduler saw fail, or None.
     """
     dbt = _Dbt(target)
+    try:
+        dbt.tests(), dbt.latest_pull_may_be, [dbt.relation(model) for model in _QUERIES]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # Of another shape than dbt's: as if there were none.
+        dbt = _Dbt(Path(os.devnull))
     lines: list[tuple[str, str]] = []
     problems = [f"{failed} failed"] if failed else []
     try:
@@ -195,7 +201,12 @@ def tell(url: str, report: Report, landing: Landing) -> None:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+    """Return an artifact; nothing, if it is not there or cut: the alarm goes out whatever is broken."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _hours(age: timedelta) -> str:

@@ -54,8 +54,7 @@ class DuckDBWarehouse(Warehouse):
         rows = self.read(
             f"""
             select attribute_name, count(*) as users
-            from {RAW_SCHEMA}.user_attributes
-            where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}
+            {_of_pull("user_attributes", pull)}
             group by attribute_name
             """
         )
@@ -70,6 +69,8 @@ class DuckDBWarehouse(Warehouse):
             if _count(connection, LEDGER, pull):
                 return
             for table in (*converted.rows, LEDGER):
+                # Rows without a ledger row: the ledger was lost. What landed stands for them.
+                connection.execute(f"delete {_of_pull(table, pull)}")
                 files = ", ".join(quoted(file) for file in converted.files[table])
                 connection.execute(
                     f"insert into {RAW_SCHEMA}.{table} by name"
@@ -79,8 +80,7 @@ class DuckDBWarehouse(Warehouse):
                 if (found := _count(connection, table, pull)) != rows:
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
-                        " There are rows without a ledger row: `python -m loader gc` removes them."
-                        f" Then run `python -m loader reload {pull.pull_id}`."
+                        f" Run `python -m loader reload {pull.pull_id}`."
                     )
             connection.commit()
 
@@ -116,10 +116,7 @@ class DuckDBWarehouse(Warehouse):
             connection.begin()
             _create_tables(connection)
             for table in raw_tables():
-                connection.execute(
-                    f"delete from {RAW_SCHEMA}.{table}"
-                    f" where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
-                )
+                connection.execute(f"delete {_of_pull(table, pull)}")
             connection.commit()
 
     def uncommitted(self) -> dict[str, int]:
@@ -173,8 +170,10 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table if not exists {RAW_SCHEMA}.{table} ({definition})")
 
 
+def _of_pull(table: str, pull: Pull) -> str:
+    where = f"bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
+    return f"from {RAW_SCHEMA}.{table} where {where}"
+
+
 def _count(connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
-    return connection.execute(
-        f"select count(*) from {RAW_SCHEMA}.{table}"
-        f" where bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
-    ).fetchone()[0]
+    return connection.execute(f"select count(*) {_of_pull(table, pull)}").fetchone()[0]

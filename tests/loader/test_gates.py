@@ -88,3 +88,12 @@ def test_what_is_older_than_the_last_pull_is_left_where_it_is(pull, query, tmp_p
         connection.execute("delete from chatfuel_raw.pulls where pull_id = '20240603T073000Z'")
     pull("--as-of", "2024-06-05T07:30:00Z")
     assert query("select pull_id from pulls order by 1") == [("20240604T073000Z",), ("20240605T073000Z",)]
+
+
+def test_the_landing_zone_rebuilds_a_warehouse_whose_ledger_is_lost(pull, run, query, tmp_path):
+    pull()
+    before = query("from user_attributes order by all")
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("delete from chatfuel_raw.pulls")
+    assert run("reload", "--all").exit_code == 0
+    assert query("from user_attributes order by all") == before

@@ -156,3 +156,15 @@ def test_gc_leaves_the_memory_of_a_failure(run, pull, webhook):
     run("gc", "--yes")
     run("report", "--notify")
     assert len(webhook.texts) == 2
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "[[", '{"results": [1], "nodes": [], "sources": []}', '{"results": 5}']
+)
+def test_the_alarm_goes_out_whatever_dbt_left(run, tmp_path, content):
+    (tmp_path / "target").mkdir()
+    for name in ("manifest.json", "run_results.json"):
+        (tmp_path / "target" / name).write_text(content)
+    result = run("report", "--failed", "the build")
+    assert result.exit_code == 0
+    assert "the build failed" in result.stdout
