@@ -12,6 +12,7 @@ from tests.emulator.scenario import DATASET, Story
 from tests.emulator.warehouse import GCP_PROJECT
 from tests.googlesql.oracle import Oracle, RejectedError
 from tests.pipeline.bots import RAW_SCHEMA
+from tests.pipeline.project import BuildError
 
 ALIASES = {"INTEGER": "INT64", "BIGINT": "INT64", "BOOLEAN": "BOOL", "VARCHAR": "STRING", "DOUBLE": "FLOAT64"}
 # What the analyser is not asked, each with the reason.
@@ -27,7 +28,8 @@ class Judged:
 
     Attributes:
         queries: what dbt compiles the data tests and analyses to, by their node.
-        unit_tests: what dbt sent for its unit tests, as pairs of node and statement; they passed on the emulator.
+        unit_tests: what dbt sent for its unit tests, as pairs of node and statement.
+        failed: what it said of those that failed on the emulator.
         rejected: what the analyser refused.
     """
 
@@ -35,13 +37,18 @@ class Judged:
     oracle: Oracle
     queries: dict[str, str]
     unit_tests: list[tuple[str, str]]
+    failed: str
     rejected: list[str]
 
 
 @pytest.fixture(scope="session")
 def judged(story):
     project = story.on_bigquery
-    project.dbt("test", "--select", "test_type:unit")
+    failed = ""
+    try:
+        project.dbt("test", "--select", "test_type:unit")
+    except BuildError as error:
+        failed = str(error)
     unit_tests = [(node, statement) for node, statement in project.sent if node.startswith("unit_test.")]
     project.dbt("compile")
     compiled = json.loads((project.target_path / "run_results.json").read_text())["results"]
@@ -69,7 +76,7 @@ def judged(story):
                 oracle.analyse(node, statement)
             except RejectedError as error:
                 rejected.append(str(error))
-    return Judged(story, oracle, queries, unit_tests, rejected)
+    return Judged(story, oracle, queries, unit_tests, failed, rejected)
 
 
 def statements(script):

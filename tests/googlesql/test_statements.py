@@ -53,6 +53,11 @@ def test_bigquery_would_accept_every_statement(judged):
     assert judged.rejected == []
 
 
+@pytest.mark.emulator
+def test_the_unit_tests_pass_on_bigquery_too(judged):
+    assert judged.failed == ""
+
+
 @pytest.mark.parametrize(
     ("mistake", "words"),
     [

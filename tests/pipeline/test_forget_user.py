@@ -48,7 +48,7 @@ def test_a_forgotten_person_is_nowhere_and_the_next_build_is_sound(request, tmp_
     assert found(copy, [ID]) == set()
 
 
-FAILURES = "chatfuel_dbt_test__audit.unique_dim_chatfuel__users_user_key"
+FAILURES = "chatfuel_dbt_test__audit.assert_users_snapshot_agrees_with_history"
 
 # The team's own words: an audience that names Ann is not hers, and no column says that it is about her.
 BLOCKS = {
