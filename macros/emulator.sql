@@ -1,6 +1,6 @@
 {#
   What only the target `emulator` needs: the emulator of BigQuery that tests run on takes less SQL than BigQuery. On every
-  other target these macros are what they override. tests/googlesql/test_builds.py proves that.
+  other target these macros are what they override. tests/googlesql/test_statements.py proves that.
 #}
 
 {# The emulator takes no list of columns before `as select`; dbt has compared names and types by then. #}

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from loader.cli import cli
 from sandbox.server import running
+from tests.pipeline.personal import clear, hashed, salt  # noqa: F401
 from tests.pipeline.project import Project
 
 
