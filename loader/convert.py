@@ -32,6 +32,7 @@ MOST_LEFT_OUT = 0.01
 
 log = logging.getLogger(__name__)
 _CSV = ".csv.gz"
+_NOBODY = np.empty(0, np.int64)
 _TYPES = {
     "STRING": pa.string(),
     "INT64": pa.int64(),
@@ -80,8 +81,8 @@ def value_counts(converted: Converted) -> dict[str, int]:
 def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
     """Convert a complete pull.
 
-    A file is read once, checked and written. Only an export with users that others do not have, or with a
-    user twice, is read and written again without those rows.
+    A file is read once, checked and written; who signed up since the exports before it is left out at once.
+    Only an export with users that a later one has not, or with a user twice, is read and written again.
 
     Args:
         folder: The pull.
@@ -126,13 +127,20 @@ class _Conversion:
         profile = [replace(landed, table="user_attributes") for landed in files if landed.table == "users"]
         files = [*profile, *files]
         exports = [_Export(self.folder.path, f, always, others) for f in files if f.name.endswith(_CSV)]
+        of_everyone = [e for e in exports if e.landed.table in ("users", "user_attributes")]
+        # The users that every export so far has had.
+        known: np.ndarray | None = None
         for export in exports:
             self._report(f"converting {export.landed.name}", 0)
             export.choose_columns(self._catalogue)
-            export.path = self._write(export.landed.table, export.blocks())
+            is_of_everyone = export in of_everyone
+            export.path = self._write(export.landed.table, export.blocks(known if is_of_everyone else None))
+            if is_of_everyone:
+                users = np.sort(np.concatenate([_NOBODY, *export.users]))
+                known = users if known is None else users[_is_in(users, known)]
         # What Arrow has freed and kept is needed by numpy now: some 40 MB of the peak.
         pa.default_memory_pool().release_unused()
-        self._leave_out([e for e in exports if e.landed.table in ("users", "user_attributes")], force)
+        self._leave_out(of_everyone, force)
         for export in exports:
             if export.landed.table == "broadcast_recipients":
                 self._leave_out([export], True)
@@ -158,9 +166,10 @@ class _Conversion:
         Who signed up or was deleted between two downloads is left out; otherwise values that were not served
         would look like values that were cleared.
         """
-        exports_users = [np.concatenate([np.empty(0, np.int64), *export.users]) for export in exports]
         # Counted from the end, a user's first row is the last.
-        last_rows = [np.unique(users[::-1], return_index=True) for users in exports_users]
+        last_rows = [
+            np.unique(np.concatenate([_NOBODY, *export.users])[::-1], return_index=True) for export in exports
+        ]
         users, found = np.unique(np.concatenate([users for users, _ in last_rows]), return_counts=True)
         common = users[found == len(exports)]
         everyone, missing = len(users), len(users) - len(common)
@@ -174,11 +183,12 @@ class _Conversion:
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
         for export, (users, from_end) in zip(exports, last_rows, strict=True):
-            kept = np.zeros(sum(map(len, export.users)), bool)
-            kept[len(kept) - 1 - from_end[np.isin(users, common, assume_unique=True, kind="sort")]] = True
-            if not kept.all():
+            written = np.concatenate([_NOBODY, *export.written]).astype(bool)
+            kept = np.zeros(len(written), bool)
+            kept[len(kept) - 1 - from_end[_is_in(users, common)]] = True
+            if (kept != written).any():
                 self._report(f"converting {export.landed.name} again", 0)
-                self._write(export.landed.table, export.blocks(kept), export.path)
+                self._write(export.landed.table, export.blocks(kept=kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
         body = gzip.decompress((self.folder.path / landed.name).read_bytes())
@@ -240,28 +250,21 @@ class _Export:
     Attributes:
         landed: The file.
         users: A number for the user of each row, block after block; none of the broadcast list.
+        written: The same, whether the row was written.
         path: What was made of it.
     """
 
-    def __init__(
-        self, folder: Path, landed: LandedFile, always: Sequence[str], other_users: dict[str, int]
-    ) -> None:
-        """Read the header.
+    def __init__(self, path: Path, landed: LandedFile, always: Sequence[str], others: dict[str, int]) -> None:
+        """Read the header. It must have what was asked for, and what is always served.
 
-        Args:
-            folder: The pull's.
-            landed: The file.
-            always: The columns that it has beside those asked for.
-            other_users: The numbers of users whose ids are none; the same of all exports.
-
-        Raises:
-            ContractError: A column is missing that was asked for, or that always was there.
+        ``others`` are the numbers of users whose ids are none, the same for all exports.
         """
         self.landed = landed
         self.users: list[np.ndarray] = []
+        self.written: list[np.ndarray] = []
         self.path = Path()
-        self._other_users = other_users
-        self._csv = WideCsv(folder / landed.name)
+        self._others = others
+        self._csv = WideCsv(path / landed.name)
         is_list = landed.table == "broadcasts"
         for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
             if name not in self._csv.header:
@@ -279,12 +282,12 @@ class _Export:
         columns = dict.fromkeys((USER_ID, *self._csv.header))
         names = {c: attribute_name(c, "custom" if c in self.landed.custom else "system") for c in columns}
         wanted = {c for c, name in names.items() if c in asked and catalogue.pop(name, None)}
-        self._columns = [c for c in columns if c in {USER_ID, *wanted}]
+        self._columns = [USER_ID, *sorted(wanted - {USER_ID})]
         self._names = pa.array([names[c] for c in self._columns])
         self._is_wanted = np.array([c in wanted for c in self._columns])
 
-    def blocks(self, kept: np.ndarray | None = None) -> Iterator[list[Any]]:
-        """Yield the columns of the raw table, block after block; without ``kept`` every row is."""
+    def blocks(self, known: np.ndarray | None = None, kept: np.ndarray | None = None) -> Iterator[list]:
+        """Yield the columns of the raw table, block after block: of these users, of these rows, or of all."""
         for block in self._csv.blocks(self._columns):
             if self.landed.table == "broadcasts":
                 columns = [block.wide(place) for place in range(len(self._columns))]
@@ -298,8 +301,10 @@ class _Export:
                     " if it stays, Chatfuel has changed its export."
                 )
             if kept is None:
-                self.users.append(_numbers(users, self._other_users))
-                of_block = np.ones(block.rows, bool)
+                numbers = _numbers(users, self._others)
+                of_block = np.ones(block.rows, bool) if known is None else _is_in(numbers, known)
+                self.users.append(numbers)
+                self.written.append(of_block)
             else:
                 of_block = kept[block.first : block.first + block.rows]
             match self.landed.table:
@@ -325,6 +330,12 @@ def _numbers(users: pa.StringArray, others: dict[str, int]) -> np.ndarray:
     for row in np.flatnonzero(numbers == 0):
         numbers[row] = others.setdefault(users[row].as_py(), ~len(others))
     return numbers
+
+
+def _is_in(users: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return which users are among others, which are sorted."""
+    place = np.searchsorted(known, users)
+    return (place < len(known)) & (known.take(place, mode="clip") == users if len(known) else False)
 
 
 def _encoded(indices: np.ndarray, values: pa.StringArray) -> pa.DictionaryArray:
