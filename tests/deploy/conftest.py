@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -21,8 +22,14 @@ def sandbox():
 def project(tmp_path):
     """The project's folder, whose set-up is done."""
     folder = tmp_path / "project"
-    made = (".git", ".venv*", "target", "logs", "data", "benchmarks", ".*_cache", "__pycache__")
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*made), symlinks=True)
+    made = (".git", ".venv*", "target", "logs", ".*_cache", "__pycache__")
+
+    def ignored(place, names):
+        # tests/data/ stays: the generic tests are there.
+        of_root = ("data", "benchmarks") if Path(place) == ROOT else ()
+        return shutil.ignore_patterns(*made, *of_root)(place, names)
+
+    shutil.copytree(ROOT, folder, ignore=ignored, symlinks=True)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     for path in (ROOT / "tests" / "offline_packages").rglob("*"):
         os.utime(folder / path.relative_to(ROOT), (0, 0))
