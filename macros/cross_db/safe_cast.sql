@@ -35,7 +35,7 @@
 {# A timestamp, UTC, from Chatfuel's text, as 2024-06-05 14:42:16, of the years 1900 to 2999. Anything else is null. #}
 {% macro parse_timestamp(expression) -%}
     case
-        when {{ regexp_contains(expression, "'^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}$'") }}
+        when {{ regexp_contains(expression, "'^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}[ T]([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}$'") }}
             then {{ chatfuel.safe_cast(expression, 'timestamp') }}
     end
 {%- endmacro %}
