@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import threading
-
 import pytest
 
 from loader.warehouse import raw_tables
@@ -43,32 +40,3 @@ def test_a_second_build_changes_nothing(story):
     before = {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()}
     story.on_bigquery.build(*WITHOUT_TESTS)
     assert {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()} == before
-
-
-def test_of_two_builds_that_do_a_step_at_once_one_wins(story):
-    """The last step of the events, undone and then done by two clients at the same time: the rows are as before."""
-    events, client = "fct_chatfuel__user_events", story.on_bigquery.client
-    *_, script = (
-        sent for node, sent in story.clump.sent if node.endswith(events) and "begin transaction" in sent
-    )
-    before = story.on_bigquery.tables()
-    (last,) = re.findall(r"\('\w+', '\w+', (timestamp '[^']+')\);\s+commit", script)
-    for table, column in ((events, "observed_at"), (f"{events}__steps", "pulled_at")):
-        story.on_bigquery.query(f"delete from chatfuel.{table} where {column} >= {last}")
-    errors = []
-
-    def build():
-        try:
-            client.query(script, retry=None, job_retry=None).result(retry=None, timeout=60)
-        except Exception as error:
-            errors.append(error)
-
-    builds = [threading.Thread(target=build) for _ in range(2)]
-    for thread in builds:
-        thread.start()
-    for thread in builds:
-        thread.join()
-    assert len(errors) == 1, errors
-    after = story.on_bigquery.tables()
-    for table in (events, f"{events}__steps"):
-        assert comparable(after[f"chatfuel.{table}"]) == comparable(before[f"chatfuel.{table}"]), errors
