@@ -72,7 +72,9 @@ def write_project(project, packages):
         (project / path).write_text(yaml.safe_dump(document))
     (project / "models/parents.sql").write_text("select * from (values (1), (2), (null)) as t (id)")
     pulls = "select '1' as bot_id, timestamp '2024-06-05 07:30' as pulled_at, date '2024-06-05' as pull_date"
-    (project / "models/int_chatfuel__last_pulls.sql").write_text("{{ config(materialized='table') }} " + pulls)
+    (project / "models/int_chatfuel__last_pulls.sql").write_text(
+        "{{ config(materialized='table') }} " + pulls
+    )
     for rule in RULES:
         (project / f"models/{rule}.sql").write_text(f"select * from {RULES[rule]['table']}")
     shutil.copytree(packages, project / "dbt_packages", ignore=shutil.ignore_patterns("integration_tests"))
