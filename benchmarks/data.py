@@ -331,9 +331,11 @@ def _fill_table(path: str, table: str, last_pull: datetime, last: int, users: in
             which += " and event_type not in ('user_appeared', 'user_signed_up', 'user_disappeared')"
         elif name.endswith(("user_visits", "broadcast_recipients")):
             replaced["chatfuel_user_id"] = "other(chatfuel_user_id, shift)"
-        if name.endswith("versions"):
-            # who is unsubscribed says whose events count, and that must stay as it is
+        # who is unsubscribed says whose events count, and that must stay as it is
+        if "attribute_name" in names and name.endswith("versions"):
             which += " and attribute_name <> 'unsubscribed'"
+        if "kpi" in names and name.endswith("versions"):
+            which += " and kpi <> 'unsubscribed'"
         if name.endswith("recipients"):
             which += f" and day % {BROADCAST_EVERY} = 0"
         source = "{day}"
