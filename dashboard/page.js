@@ -374,7 +374,7 @@ function overview() {
 
 // ---------------------------------------------------------------- Broadcasts
 const COLUMNS = [
-  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) },
+  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) + (row.is_mature ? "" : " · so far") },
   { field: "message", name: "Message and audience" },
   { field: "recipients", name: "Recipients", show: (row) => count(row.recipients) },
   { field: "open_rate", name: "Opened", show: (row) => percent(row.open_rate) },
@@ -390,20 +390,20 @@ function broadcasts() {
   const ordered = rows("broadcasts").reverse(); // those before the range too, for the trend
   const rates = ["opened", "clicked"].flatMap((kind) => {
     const values = ordered.map((row) => row[kind === "opened" ? "open_rate" : "click_rate"]);
-    const trend = rolling(values, 5, 3);
-    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients })).filter((row) => inRange(row.date));
+    const trend = rolling(values.map((value, position) => (ordered[position].is_mature ? value : null)), 5, 3).map((mean, position) => (ordered[position].is_mature ? mean : null));
+    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients, isMature: row.is_mature, state: row.is_mature ? "final" : "so far" })).filter((row) => inRange(row.date));
   });
   chart(
     "Opens and clicks",
     {
       encoding: { x: xDay(), color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) } },
       layer: [
-        { mark: { type: "point", filled: true, size: 46, opacity: 0.75 }, encoding: { y: { field: "rate", type: "quantitative", title: null, axis: { format: ".0%" } }, tooltip: tip(["day", "Sent"], ["name", "Counter"], ["rate", "Share of recipients", ".1%"], ["recipients", "Recipients", ",d"], ["text", "Message"]) } },
-        { mark: { type: "line", strokeWidth: 2.5 }, encoding: { y: { field: "trend", type: "quantitative" } } },
+        { mark: { type: "point", size: 46, opacity: 0.85 }, encoding: { fill: { condition: { test: "datum.isMature", field: "kind", type: "nominal", legend: null }, value: color("card") }, y: { field: "rate", type: "quantitative", title: null, axis: { format: ".0%" } }, tooltip: tip(["day", "Sent"], ["name", "Counter"], ["rate", "Share of recipients", ".1%"], ["recipients", "Recipients", ",d"], ["state", "State"], ["text", "Message"]) } },
+        ...(rates.some((row) => row.trend != null) ? [{ mark: { type: "line", strokeWidth: 2.5 }, encoding: { y: { field: "trend", type: "quantitative" } } }] : []),
       ],
     },
     rates,
-    { note: "Share of the recipients of each broadcast; the line is the mean of five broadcasts." },
+    { note: "Share of the recipients of each broadcast; the line is the mean of five broadcasts. Empty points can still rise, and are not in the line." },
   );
   const body = make("tbody");
   const shown = make("span", { id: "shown", role: "status" });

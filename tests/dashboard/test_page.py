@@ -55,9 +55,11 @@ def file(tmp_path_factory):
         ),
         "broadcasts": table(
             ["bot_id", "broadcast_key", "sent_at", "date", "message", "audience", "recipients", "opened", "clicked",
-             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed)],
+             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "is_mature"],
             ("bot", "b1", "2024-05-10T17:10:00Z", DAYS[9], "=1+1", "all " * 60, 1000, 500, 100, 9, 0.5, 0.1, 0.009, 990,
-             *[20] * len(followed)),
+             *[20] * len(followed), True),
+            ("bot", "b2", "2024-05-28T17:10:00Z", DAYS[27], "Come", "all", 1000, 120, 10, 9, 0.12, 0.01, 0.009, 990,
+             *[20] * len(followed), False),
         ),
         "cohorts": table(["bot_id", "date", "age_weeks", "cohort_users", "reachable_users", "seen_users"]),
         "catalogue": table(["bot_id", "date", "attribute_name", "change"]),
@@ -114,6 +116,21 @@ def test_groups_left_out_are_no_zero(browser, file):
     )
 
 
+def test_a_broadcast_whose_window_is_not_over_is_shown_as_unfinished(browser, file):
+    open_page(browser, file, "page=broadcasts&from=2024-05-01&to=2024-05-31")
+    sent, points = browser.execute_script(
+        "return [[...document.querySelectorAll('#broadcasts td[data-field=sent_at]')].map(cell => cell.textContent),"
+        " [...document.querySelectorAll('.mark-symbol path[aria-label]')].map(point =>"
+        " [point.getAttribute('aria-label').match(/State: ([a-z ]+)/)[1], point.getAttribute('fill')])]"
+    )
+    assert sorted(sent) == ["10 May 2024", "28 May 2024 · so far"]
+    card = re.search(r"--card: (#\w{6})", (ROOT / "dashboard" / "page.css").read_text())[1]
+    assert {state: {fill == card for s, fill in points if s == state} for state, _ in points} == {
+        "final": {False},
+        "so far": {True},
+    }
+
+
 def test_the_head_names_the_last_pull_and_whose_days_are_shown(browser, file):
     open_page(browser, file, "page=overview")
     shown = browser.find_element("id", "as-of").text
@@ -140,7 +157,7 @@ def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, file
         " const details = document.querySelector('details'); details.open = true;"
         " setTimeout(() => details.querySelector('.csv').click(), 100); })"
     )
-    assert saved.splitlines()[1] == '"10 May 2024","Opened","0.5","1000","\'=1+1"'
+    assert saved.splitlines()[2] == '"10 May 2024","Opened","0.5","1000","final","\'=1+1"'
 
 
 @pytest.mark.parametrize("name", ["overview", "broadcasts", "journeys", "data"])
