@@ -93,3 +93,10 @@
 {% macro month_of(timestamp) -%}
     cast({{ dbt.date_trunc('month', timestamp) }} as date)
 {%- endmacro %}
+
+{# Days from one timestamp to another, to a hundredth: a quarter of an hour. #}
+{% macro window_days(earlier, later) -%}
+    round(
+        cast({{ chatfuel.epoch_seconds(later) }} - {{ chatfuel.epoch_seconds(earlier) }} as {{ chatfuel.type_double() }}) / 86400, 2
+    )
+{%- endmacro %}

@@ -23,6 +23,7 @@ covered_days as (
         activity_date,
         count(*) as pull_count,
         max(pulled_at) as last_pulled_at,
+        {{ window_days('min(previous_pulled_at)', 'max(pulled_at)') }} as window_days,
     from pulls
     where activity_date is not null
     group by bot_id, activity_date
@@ -50,6 +51,7 @@ calendar as (
         days.date_day,
         kpis.kpi,
         coalesce(covered_days.pull_count, 0) as pull_count,
+        covered_days.window_days,
         covered_days.last_pulled_at,
     from reported_bots
     inner join days
@@ -80,13 +82,14 @@ final as (
         calendar.bot_id,
         calendar.date_day as date,
         calendar.kpi,
-        -- a day without a pull, or before the KPI was counted, is a gap, but for what carries its own time
+        -- a day without a pull is a gap; so are those before the KPI was counted, but for what carries its own time
         case
             when calendar.pull_count > 0 and kpi_totals.total_users is not null then coalesce(daily_users.users, 0)
-            else daily_users.users
+            when calendar.pull_count > 0 then daily_users.users
         end as users,
         kpi_totals.total_users,
         calendar.pull_count,
+        calendar.window_days,
     from calendar
     left join daily_users
         on

@@ -1,5 +1,6 @@
 {#- No contract: a team chooses the columns, in chatfuel_kpi_columns. -#}
 {{ config(contract={'enforced': false}) }}
+{%- set moves = ['appeared', 'returned', 'unblocked', 'blocked', 'disappeared'] %}
 
 with
 
@@ -7,12 +8,16 @@ kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
 ),
 
-final as (
+reachable_changes as (
+    select * from {{ ref('int_chatfuel__reachable_changes') }}
+),
+
+kpis as (
     select
-        {{ hash_key(['bot_id', 'date']) }} as bot_day_key,
         bot_id,
         date,
         max(pull_count) as pull_count,
+        max(window_days) as window_days,
         {%- for kpi in var('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
         {%- endfor %}
@@ -21,6 +26,56 @@ final as (
         {%- endfor %}
     from kpi_values
     group by bot_id, date
+),
+
+-- Of several pulls of a day the first tells the start and the last the end; one without a status leaves them unknown.
+ordered_changes as (
+    select
+        *,
+        row_number() over (partition by bot_id, activity_date order by pulled_at) as place,
+        row_number() over (partition by bot_id, activity_date order by pulled_at desc) as place_from_end,
+        count(*) over (partition by bot_id, activity_date) as pulls,
+        count(appeared) over (partition by bot_id, activity_date) as known_pulls,
+    from reachable_changes
+),
+
+base as (
+    select
+        bot_id,
+        activity_date,
+        max(case when place = 1 then reachable_before end) as reachable_at_start,
+        {%- for move in moves %}
+            cast(sum(case when pulls = known_pulls then {{ move }} end) as {{ dbt.type_bigint() }})
+                as reachable_{{ move }},
+        {%- endfor %}
+        max(case when place_from_end = 1 then reachable_after end) as reachable_at_end,
+    from ordered_changes
+    group by bot_id, activity_date
+),
+
+final as (
+    select
+        {{ hash_key(['kpis.bot_id', 'kpis.date']) }} as bot_day_key,
+        kpis.bot_id,
+        kpis.date,
+        kpis.pull_count,
+        kpis.window_days,
+        base.reachable_at_start,
+        {%- for move in moves %}
+            base.reachable_{{ move }},
+        {%- endfor %}
+        base.reachable_at_end,
+        {%- for kpi in var('chatfuel_kpi_columns') %}
+            kpis.{{ kpi }},
+        {%- endfor %}
+        {%- for kpi in var('chatfuel_kpi_columns') %}
+            kpis.{{ kpi }}_total,
+        {%- endfor %}
+    from kpis
+    left join base
+        on
+            kpis.bot_id = base.bot_id
+            and kpis.date = base.activity_date
 )
 
 select * from final
