@@ -73,7 +73,7 @@ explore: fct_chatfuel__user_events {
 
 explore: rpt_chatfuel__daily_kpis {
   label: "Daily kpis"
-  description: "The daily report, one row per bot and day: how many users did what on the day, and beside it how many stand there at its end. Each user counts once a day. Users who are unsubscribed at the pull are left out of all but `unsubscribed`. A day that no pull reports on is null and not zero. The columns are those of `chatfuel_kpi_columns`, their rules stand in `kpi_rules`; the descriptions here are those of the defaults."
+  description: "The daily report, one row per bot and day: how many users did what on the day, and beside it how many stand there at its end; and the base: reachable at the start, + appeared + returned + unblocked - blocked - disappeared = reachable at the end, which is the start of the next day with a pull. Each user counts once a day. Users who are unsubscribed at the pull are left out of all but `unsubscribed`. A day that no pull reports on is null and not zero. The columns are those of `chatfuel_kpi_columns`, their rules stand in `kpi_rules`; the descriptions here are those of the defaults."
 }
 
 explore: rpt_chatfuel__engagement_transitions {

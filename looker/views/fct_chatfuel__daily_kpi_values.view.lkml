@@ -24,7 +24,7 @@ view: fct_chatfuel__daily_kpi_values {
   }
 
   dimension: users {
-    description: "Users with an event of that day that counts, each once. Null on a day that no pull reports on and on those before the KPI was first counted, but for what carries its own time, as a sign-up does."
+    description: "Users with an event of that day that counts, each once. Null on a day that no pull reports on. Null on those before the KPI was first counted, but for what carries its own time, as a sign-up does."
     sql: ${TABLE}.users ;;
     type: number
   }
@@ -38,6 +38,12 @@ view: fct_chatfuel__daily_kpi_values {
   dimension: pull_count {
     description: "Pulls that report on the day. 0 is a gap."
     sql: ${TABLE}.pull_count ;;
+    type: number
+  }
+
+  dimension: window_days {
+    description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap."
+    sql: ${TABLE}.window_days ;;
     type: number
   }
 

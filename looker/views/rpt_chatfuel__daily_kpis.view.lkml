@@ -22,6 +22,54 @@ view: rpt_chatfuel__daily_kpis {
     type: number
   }
 
+  dimension: window_days {
+    description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap."
+    sql: ${TABLE}.window_days ;;
+    type: number
+  }
+
+  dimension: reachable_at_start {
+    description: "Users whom the bot could reach when the day's window began, unsubscribed ones too. This and the six beside it are null where no pull tells."
+    sql: ${TABLE}.reachable_at_start ;;
+    type: number
+  }
+
+  dimension: reachable_appeared {
+    description: "Reachable users whom no pull had shown before."
+    sql: ${TABLE}.reachable_appeared ;;
+    type: number
+  }
+
+  dimension: reachable_returned {
+    description: "Reachable users who were gone and are back."
+    sql: ${TABLE}.reachable_returned ;;
+    type: number
+  }
+
+  dimension: reachable_unblocked {
+    description: "Users who were there but could not be reached, and can be again."
+    sql: ${TABLE}.reachable_unblocked ;;
+    type: number
+  }
+
+  dimension: reachable_blocked {
+    description: "Users who could be reached, are still there and blocked the bot. `blocked` beside it leaves out those who had unsubscribed before, and counts those who were never seen reachable."
+    sql: ${TABLE}.reachable_blocked ;;
+    type: number
+  }
+
+  dimension: reachable_disappeared {
+    description: "Users who could be reached and are gone altogether."
+    sql: ${TABLE}.reachable_disappeared ;;
+    type: number
+  }
+
+  dimension: reachable_at_end {
+    description: "Users whom the bot can reach when the day's window ends, unsubscribed ones too."
+    sql: ${TABLE}.reachable_at_end ;;
+    type: number
+  }
+
   dimension: new_subscribers {
     description: "Users who signed up and were reachable at the pull that showed it."
     sql: ${TABLE}.new_subscribers ;;
