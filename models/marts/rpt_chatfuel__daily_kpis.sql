@@ -16,8 +16,8 @@ kpis as (
     select
         bot_id,
         date,
-        max(pull_count) as pull_count,
-        max(window_days) as window_days,
+        pull_count,
+        window_days,
         {%- for kpi in var('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
         {%- endfor %}
@@ -25,7 +25,7 @@ kpis as (
             max(case when kpi = '{{ kpi }}' then total_users end) as {{ kpi }}_total,
         {%- endfor %}
     from kpi_values
-    group by bot_id, date
+    group by bot_id, date, pull_count, window_days
 ),
 
 -- Of several pulls of a day the first tells the start and the last the end; one without a status leaves them unknown.

@@ -1,5 +1,5 @@
 -- On every day, reachable at the start + who came - who went = reachable at the end; and a day starts where the last one
--- with a pull before it ended, across gaps too.
+-- with a pull before it ended, across gaps too. (Not above: a person who was forgotten meanwhile is missing at the start.)
 with
 
 daily_kpis as (
@@ -24,4 +24,4 @@ from days
 where
     reachable_at_start + reachable_appeared + reachable_returned + reachable_unblocked
     - reachable_blocked - reachable_disappeared <> reachable_at_end
-    or reachable_at_start <> end_before
+    or reachable_at_start > end_before

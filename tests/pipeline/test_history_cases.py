@@ -156,6 +156,23 @@ def test_skipped_day(case):
     ]
 
 
+def test_base_adds_up_across_a_gap(case):
+    columns = (
+        "date, window_days, reachable_at_start, reachable_appeared, reachable_returned, reachable_unblocked, "
+        "-reachable_blocked, -reachable_disappeared, reachable_at_end"
+    )
+    days = case.rows(columns, "chatfuel.rpt_chatfuel__daily_kpis", "pull_count > 0")
+    assert days == [
+        (date(2024, 6, 3), 0.5, 3, 0, 0, 0, -2, 0, 1),
+        (date(2024, 6, 4), 0.5, 1, 1, 0, 1, 0, 0, 3),
+        (date(2024, 12, 22), 404.0, 3, 1, 1, 0, -1, -1, 3),
+        (date(2025, 7, 13), 1.0, 3, 0, 0, 1, 0, 0, 4),
+    ]
+    gap = case.rows("*", "chatfuel.rpt_chatfuel__daily_kpis", "pull_count = 0")
+    assert len(gap) == (date(2025, 7, 13) - date(2024, 6, 3)).days + 1 - len(days)
+    assert {value for row in gap for value in row[4:]} == {None}
+
+
 def test_first_pull(case):
     assert case.events() == [(1, "1", "broadcast_received", None, None)]
     assert case.versions() == [("1", "x", "baseline", None)]

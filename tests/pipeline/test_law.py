@@ -11,6 +11,7 @@ from tests.pipeline.project import BuildError, Project
 
 VERSIONS = "chatfuel_intermediate.int_chatfuel__attribute_versions"
 EVENTS = "chatfuel.fct_chatfuel__user_events"
+DAILY_KPIS = "chatfuel.rpt_chatfuel__daily_kpis"
 LAST = "timestamp '2024-06-05 07:30:00'"
 
 CORRUPTIONS = {
@@ -36,6 +37,10 @@ CORRUPTIONS = {
     ],
     "assert_events_refer_to_pulls": [
         f"update {EVENTS} set pull_id = 'no such pull' where event_type = 'user_appeared' and observed_at = {LAST}",
+    ],
+    "assert_reachable_users_reconcile": [
+        f"update {DAILY_KPIS} set reachable_disappeared = 0 where reachable_disappeared = 1",
+        f"update {DAILY_KPIS} set reachable_at_start = 9, reachable_appeared = 0, reachable_at_end = 8 where reachable_appeared = 1",
     ],
     "assert_users_snapshot_agrees_with_history": [
         "update chatfuel_snapshots.snap_chatfuel__users set status = 'blocked' where chatfuel_user_id = '1'",
