@@ -48,6 +48,23 @@ explore: fct_chatfuel__daily_kpi_values {
   description: "How many users did what on a day, one row per bot, day and KPI, from the first day that a pull reports on to the last. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
 }
 
+explore: fct_chatfuel__recipient_outcomes {
+  label: "Recipient outcomes"
+  description: "What followed a broadcast, one row per broadcast and known recipient: what the user did for the first time since, within `chatfuel_attribution_days`, each with its window. After is not because: recipients are not compared with others. To add up over broadcasts, count the last touches alone, so that nothing is counted twice."
+
+  join: dim_chatfuel__users {
+    type: left_outer
+    relationship: many_to_one
+    sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__recipient_outcomes.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;;
+  }
+
+  join: fct_chatfuel__broadcasts {
+    type: left_outer
+    relationship: many_to_one
+    sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__recipient_outcomes.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;;
+  }
+}
+
 explore: fct_chatfuel__user_events {
   label: "User events"
   description: "What happened to users, one row per event. Chatfuel tells no events: they are what differs between two consecutive pulls, so all that is known of most is the window between `observed_after` and `observed_at`. Count by `activity_date`. The first pull of a bot is state and not news, so it brings no events but `broadcast_received`."
@@ -68,6 +85,17 @@ explore: fct_chatfuel__user_events {
     type: left_outer
     relationship: many_to_one
     sql_on: ${fct_chatfuel__user_events.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__user_events.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;;
+  }
+}
+
+explore: rpt_chatfuel__broadcasts_by_age {
+  label: "Broadcasts by age"
+  description: "Broadcasts at equal age, one row per broadcast and age of 1, 2, 3 and 7 days, beside what is usual at that age. Counters grow for days, so that the newest broadcast can be compared only so. The numbers are those of the first pull of that day of its life; null where there was none, or is none yet."
+
+  join: fct_chatfuel__broadcasts {
+    type: left_outer
+    relationship: many_to_one
+    sql_on: ${rpt_chatfuel__broadcasts_by_age.broadcast_key} = ${fct_chatfuel__broadcasts.broadcast_key} ;;
   }
 }
 
@@ -94,4 +122,9 @@ explore: rpt_chatfuel__pulls {
 explore: rpt_chatfuel__signup_cohorts {
   label: "Signup cohorts"
   description: "What became of those who signed up in one week, one row per bot, week of sign-up and week observed, as the last pull that reports on the week observed shows it. Weeks begin on Monday, in `chatfuel_timezone`. A week without a pull has no row. Who signed up and left before the first pull was never seen: see `is_whole_cohort`."
+}
+
+explore: rpt_chatfuel__unusual_days {
+  label: "Unusual days"
+  description: "Days that were not as usual, one row per bot, day and KPI outside its expected range. A day is judged by the same weekdays of the twelve weeks before it: their median, and how far they spread around it, both robust against single odd days. Days that stand for less or more than one day (`window_days`) neither judge nor are judged; nor do fewer than two weekdays. Of fifteen KPIs a day, one may be outside by chance every few weeks."
 }

@@ -30,7 +30,12 @@ JOINS = {
         "dim_chatfuel__users": _USER,
         "fct_chatfuel__broadcasts": _BROADCAST,
     },
+    "fct_chatfuel__recipient_outcomes": {
+        "dim_chatfuel__users": _USER,
+        "fct_chatfuel__broadcasts": _BROADCAST,
+    },
     "fct_chatfuel__broadcast_metrics": {"fct_chatfuel__broadcasts": "broadcast_key"},
+    "rpt_chatfuel__broadcasts_by_age": {"fct_chatfuel__broadcasts": "broadcast_key"},
 }
 _TYPES = {"string": "string", "int64": "number", "float64": "number", "double": "number", "boolean": "yesno"}
 _DAYS = ["raw", "date", "week", "month", "quarter", "year"]

@@ -101,45 +101,111 @@ view: fct_chatfuel__broadcasts {
     type: number
   }
 
+  dimension: is_mature {
+    description: "Whether a pull at or after `matures_at` is there. If not, the numbers still grow: do not put them beside final ones."
+    sql: ${TABLE}.is_mature ;;
+    type: yesno
+  }
+
   dimension: known_recipients {
     description: "Users who are known by name to have been selected, in fct_chatfuel__broadcast_recipients. Close to `recipients`, not the same: the audience was asked for later."
     sql: ${TABLE}.known_recipients ;;
     type: number
   }
 
+  dimension: followed_by_seen {
+    description: "Known recipients who were seen by the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_seen ;;
+    type: number
+  }
+
   dimension: followed_by_active_users {
-    description: "Known recipients who became active: started or read a broadcast within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who became active: started or read a broadcast; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_active_users ;;
     type: number
   }
 
   dimension: followed_by_phone_numbers {
-    description: "Known recipients who left or changed a phone number within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who left or changed a phone number; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_phone_numbers ;;
     type: number
   }
 
   dimension: followed_by_emails {
-    description: "Known recipients who left or changed an e-mail address within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who left or changed an e-mail address; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_emails ;;
     type: number
   }
 
   dimension: followed_by_moved_up {
-    description: "Known recipients who moved to a higher step of engagement within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who moved to a higher step of engagement; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_moved_up ;;
     type: number
   }
 
   dimension: followed_by_unsubscribed {
-    description: "Known recipients who unsubscribed within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who unsubscribed; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_unsubscribed ;;
     type: number
   }
 
   dimension: followed_by_blocked {
-    description: "Known recipients who blocked the bot within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    description: "Known recipients who blocked the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
     sql: ${TABLE}.followed_by_blocked ;;
+    type: number
+  }
+
+  dimension: followed_by_left {
+    description: "Known recipients who unsubscribed or blocked the bot: who did both is one; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_left ;;
+    type: number
+  }
+
+  dimension: followed_by_seen_rate {
+    description: "`followed_by_seen` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_seen_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_active_users_rate {
+    description: "`followed_by_active_users` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_active_users_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_phone_numbers_rate {
+    description: "`followed_by_phone_numbers` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_phone_numbers_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_emails_rate {
+    description: "`followed_by_emails` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_emails_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_moved_up_rate {
+    description: "`followed_by_moved_up` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_moved_up_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_unsubscribed_rate {
+    description: "`followed_by_unsubscribed` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_unsubscribed_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_blocked_rate {
+    description: "`followed_by_blocked` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_blocked_rate ;;
+    type: number
+  }
+
+  dimension: followed_by_left_rate {
+    description: "`followed_by_left` by `known_recipients`, from 0 to 1. Null where no recipient is known."
+    sql: ${TABLE}.followed_by_left_rate ;;
     type: number
   }
 
@@ -173,6 +239,22 @@ view: fct_chatfuel__broadcasts {
       year,
     ]
     convert_tz: no
+  }
+
+  dimension_group: matures_at {
+    description: "When what followed is final, UTC: `chatfuel_attribution_days` after it was sent."
+    sql: ${TABLE}.matures_at ;;
+    type: time
+    datatype: timestamp
+    timeframes: [
+      raw,
+      time,
+      date,
+      week,
+      month,
+      quarter,
+      year,
+    ]
   }
 
   dimension_group: first_observed_at {
@@ -250,7 +332,7 @@ view: fct_chatfuel__broadcasts {
   measure: broadcast_lost {
     description: "Known recipients who unsubscribed or blocked the bot after it."
     type: sum
-    sql: ${TABLE}.followed_by_unsubscribed + ${TABLE}.followed_by_blocked ;;
+    sql: ${TABLE}.followed_by_left ;;
   }
 
   measure: overall_click_rate {

@@ -58,6 +58,12 @@ view: rpt_chatfuel__signup_cohorts {
     type: yesno
   }
 
+  dimension: is_whole_week {
+    description: "Whether a pull reports on the last day of the week observed, or a later one. If not, the week is not over: fewer were seen in it, and of its own cohort more will sign up."
+    sql: ${TABLE}.is_whole_week ;;
+    type: yesno
+  }
+
   dimension_group: signup_week {
     description: "The Monday of the week in which they signed up."
     sql: ${TABLE}.signup_week ;;

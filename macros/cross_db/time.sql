@@ -37,6 +37,11 @@
     timestamp_sub({{ timestamp }}, interval {{ days * 24 }} hour)
 {%- endmacro %}
 
+{# A timestamp so many days of 24 hours after another. #}
+{% macro days_after(timestamp, days) -%}
+    {{ chatfuel.days_before(timestamp, -days) }}
+{%- endmacro %}
+
 {# A timestamp from a text of whole seconds since 1970, UTC, as 1718359800. Anything else is null. #}
 {% macro epoch_to_timestamp(text) -%}
     case

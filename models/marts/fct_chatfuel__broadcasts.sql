@@ -1,3 +1,6 @@
+{%- set responses = [
+    'seen', 'active_users', 'phone_numbers', 'emails', 'moved_up', 'unsubscribed', 'blocked', 'left'
+] %}
 with
 
 broadcast_metrics as (
@@ -12,18 +15,13 @@ recipients as (
     select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
 ),
 
-kpi_events as (
-    select * from {{ ref('int_chatfuel__kpi_events') }}
-    where
-        broadcast_id is not null
-        and kpi in ('active_users', 'phone_numbers', 'emails', 'unsubscribed', 'blocked')
+outcomes as (
+    select * from {{ ref('int_chatfuel__recipient_outcomes') }}
+    where is_last_touch
 ),
 
-moves as (
-    select * from {{ ref('int_chatfuel__engagement_moves') }}
-    where
-        broadcast_id is not null
-        and is_up
+last_pulls as (
+    select * from {{ ref('int_chatfuel__last_pulls') }}
 ),
 
 latest_metrics as (
@@ -49,70 +47,29 @@ known_recipients as (
     group by bot_id, broadcast_id
 ),
 
--- A user counts once, however often they did it; what they did counts for the last broadcast before it alone.
+-- What a user did counts for the last broadcast before it alone, and once.
 responses as (
     select
         bot_id,
         broadcast_id,
-        count(distinct case when kpi = 'active_users' then chatfuel_user_id end) as active_users,
-        count(distinct case when kpi = 'phone_numbers' then chatfuel_user_id end) as phone_numbers,
-        count(distinct case when kpi = 'emails' then chatfuel_user_id end) as emails,
-        count(distinct case when kpi = 'unsubscribed' then chatfuel_user_id end) as unsubscribed,
-        count(distinct case when kpi = 'blocked' then chatfuel_user_id end) as blocked,
-    from kpi_events
+        {%- for response in responses %}
+            sum(case when outcome = '{{ response }}' then 1 else 0 end) as {{ response }},
+        {%- endfor %}
+    from outcomes
     group by bot_id, broadcast_id
 ),
 
-upward_moves as (
+counted as (
     select
-        bot_id,
-        broadcast_id,
-        count(distinct chatfuel_user_id) as moved_up,
-    from moves
-    group by bot_id, broadcast_id
-),
-
-final as (
-    select
-        latest_metrics.broadcast_key,
-        latest_metrics.bot_id,
-        latest_metrics.broadcast_id,
-        latest_metrics.block_id,
-        latest_metrics.block_title,
-        latest_metrics.sent_at,
-        {{ local_date('latest_metrics.sent_at') }} as sent_date,
-        latest_metrics.broadcast_type,
-        latest_metrics.message,
-        coalesce(audiences.audience, 'unknown') as audience,
-        latest_metrics.is_user_timezone,
-        latest_metrics.recipients,
-        latest_metrics.opened,
-        latest_metrics.clicked,
-        latest_metrics.failed,
-        {{ rate('latest_metrics.opened', 'latest_metrics.recipients') }} as open_rate,
-        {{ rate('latest_metrics.clicked', 'latest_metrics.recipients') }} as click_rate,
-        {{ rate('latest_metrics.failed', 'latest_metrics.recipients') }} as failure_rate,
+        latest_metrics.*,
+        {{ days_after('latest_metrics.sent_at', var('chatfuel_attribution_days')) }} as matures_at,
         coalesce(known_recipients.known_recipients, 0) as known_recipients,
         -- nobody knows what followed among recipients whom nobody knows
-        {%- for response in ['active_users', 'phone_numbers', 'emails'] %}
+        {%- for response in responses %}
             case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
                 as followed_by_{{ response }},
         {%- endfor %}
-        case when known_recipients.known_recipients > 0 then coalesce(upward_moves.moved_up, 0) end
-            as followed_by_moved_up,
-        {%- for response in ['unsubscribed', 'blocked'] %}
-            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
-                as followed_by_{{ response }},
-        {%- endfor %}
-        first_metrics.first_observed_at,
-        latest_metrics.pulled_at as last_observed_at,
     from latest_metrics
-    inner join first_metrics
-        on latest_metrics.broadcast_key = first_metrics.broadcast_key
-    left join audiences
-        on
-            latest_metrics.bot_id = audiences.bot_id
-            and latest_metrics.broadcast_id = audiences.broadcast_id
     left join known_recipients
         on
             latest_metrics.bot_id = known_recipients.bot_id
@@ -121,10 +78,48 @@ final as (
         on
             latest_metrics.bot_id = responses.bot_id
             and latest_metrics.broadcast_id = responses.broadcast_id
-    left join upward_moves
+),
+
+final as (
+    select
+        counted.broadcast_key,
+        counted.bot_id,
+        counted.broadcast_id,
+        counted.block_id,
+        counted.block_title,
+        counted.sent_at,
+        {{ local_date('counted.sent_at') }} as sent_date,
+        counted.broadcast_type,
+        counted.message,
+        coalesce(audiences.audience, 'unknown') as audience,
+        counted.is_user_timezone,
+        counted.recipients,
+        counted.opened,
+        counted.clicked,
+        counted.failed,
+        {{ rate('counted.opened', 'counted.recipients') }} as open_rate,
+        {{ rate('counted.clicked', 'counted.recipients') }} as click_rate,
+        {{ rate('counted.failed', 'counted.recipients') }} as failure_rate,
+        counted.matures_at,
+        last_pulls.pulled_at >= counted.matures_at as is_mature,
+        counted.known_recipients,
+        {%- for response in responses %}
+            cast(counted.followed_by_{{ response }} as {{ dbt.type_bigint() }}) as followed_by_{{ response }},
+        {%- endfor %}
+        {%- for response in responses %}
+            {{ rate('counted.followed_by_' ~ response, 'counted.known_recipients') }} as followed_by_{{ response }}_rate,
+        {%- endfor %}
+        first_metrics.first_observed_at,
+        counted.pulled_at as last_observed_at,
+    from counted
+    inner join first_metrics
+        on counted.broadcast_key = first_metrics.broadcast_key
+    inner join last_pulls
+        on counted.bot_id = last_pulls.bot_id
+    left join audiences
         on
-            latest_metrics.bot_id = upward_moves.bot_id
-            and latest_metrics.broadcast_id = upward_moves.broadcast_id
+            counted.bot_id = audiences.bot_id
+            and counted.broadcast_id = audiences.broadcast_id
 )
 
 select * from final

@@ -19,10 +19,11 @@ cohorts as (
     group by bot_id, cast({{ week_start(local_date('signed_up_at')) }} as date)
 ),
 
-first_pulls as (
+pull_dates as (
     select
         bot_id,
         min({{ local_date('pulled_at') }}) as first_date,
+        max(activity_date) as last_activity_date,
     from {{ ref('int_chatfuel__pulls') }}
     group by bot_id
 ),
@@ -52,15 +53,16 @@ final as (
         cast(week_ends.seen_users as {{ dbt.type_bigint() }}) as seen_users,
         {{ rate('week_ends.reachable_users', 'cohorts.cohort_users') }} as reachable_rate,
         {{ rate('week_ends.seen_users', 'cohorts.cohort_users') }} as seen_rate,
-        first_pulls.first_date < week_ends.signup_week as is_whole_cohort,
+        pull_dates.first_date < week_ends.signup_week as is_whole_cohort,
+        {{ days_between('week_ends.observed_week', 'pull_dates.last_activity_date') }} >= 6 as is_whole_week,
         week_ends.pulled_at as observed_at,
     from week_ends
     inner join cohorts
         on
             week_ends.bot_id = cohorts.bot_id
             and week_ends.signup_week = cohorts.signup_week
-    inner join first_pulls
-        on week_ends.bot_id = first_pulls.bot_id
+    inner join pull_dates
+        on week_ends.bot_id = pull_dates.bot_id
 )
 
 select * from final

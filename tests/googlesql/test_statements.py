@@ -32,6 +32,7 @@ PARTITIONED = {
     "int_chatfuel__kpi_versions": "settled_at",
     "int_chatfuel__user_visits": "superseded_at",
     "int_chatfuel__kpi_events": "observed_at",
+    "int_chatfuel__recipient_outcomes": "observed_at",
     "fct_chatfuel__user_events": "observed_at",
     "fct_chatfuel__broadcast_recipients": "known_at",
 }
@@ -45,7 +46,10 @@ READ_WHOLE = {
         "fct_chatfuel__daily_kpi_values",
         "int_chatfuel__kpi_events",
     ): "every day anew, from the events that count",
-    ("fct_chatfuel__broadcasts", "int_chatfuel__kpi_events"): "counts what followed every broadcast",
+    (
+        "fct_chatfuel__broadcasts",
+        "int_chatfuel__recipient_outcomes",
+    ): "counts what followed every broadcast",
 }
 
 
