@@ -1,4 +1,5 @@
 -- What weekday works? Opens, clicks and activity of broadcasts by the day of the week they were sent on (0 is Monday).
+-- How to read: only broadcasts whose window is over. With fewer than five broadcasts on a weekday, the message tells more than the day.
 with
 
 broadcasts as (
@@ -6,7 +7,9 @@ broadcasts as (
         *,
         cast({{ week_start('sent_date') }} as date) as sent_week,
     from {{ ref('fct_chatfuel__broadcasts') }}
-    where recipients > 0
+    where
+        recipients > 0
+        and is_mature
 ),
 
 weekdays as (

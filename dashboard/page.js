@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 const DAY = 86400000;
 const PAGES = { overview: "Overview", broadcasts: "Broadcasts", journeys: "Journeys", data: "Data" };
 const PRESETS = { 7: "7 days", 28: "28 days", 90: "90 days", 365: "1 year", 0: "All" };
+const MEANING = Object.fromEntries(DATA.definitions.name.map((name, position) => [name, DATA.definitions.description[position]]));
 const SETTINGS = Object.fromEntries(Object.entries(DATA.settings).map(([name, values]) => [name, values[0]]));
 const STEPS = SETTINGS.engagement_steps.split(",");
 const OPINIONS = SETTINGS.opinions.split(",");
@@ -37,7 +38,7 @@ function rows(name) {
 
 // ---------------------------------------------------------------- state
 const BOTS = [...new Set([...DATA.pulls.bot_id, ...DATA.kpis.bot_id])].sort();
-const state = { page: "overview", bot: BOTS[0], from: "", to: "", sort: "sent_at", up: false, search: "", cohort: "reachable" };
+const state = { page: "overview", bot: BOTS[0], from: "", to: "", sort: "sent_at", up: false, search: "", cohort: "reachable", broadcast: null };
 let series = {}; // of the chosen bot: KPI -> rows by day
 let first = "";
 let last = "";
@@ -81,19 +82,26 @@ function readHash() {
   state.sort = COLUMNS.some((column) => column.field === asked.get("sort")) ? asked.get("sort") : "sent_at";
   state.up = asked.get("up") === "1";
   state.cohort = asked.get("cohort") === "seen" ? "seen" : "reachable";
+  state.broadcast = rows("broadcasts").some((row) => row.broadcast_key === asked.get("broadcast")) ? asked.get("broadcast") : null;
   writeHash({ isStep: false });
+}
+
+function addressOf({ page, broadcast }) {
+  const hash = new URLSearchParams({ page, from: state.from, to: state.to });
+  if (BOTS.length > 1) hash.set("bot", state.bot);
+  if (page === "broadcasts" && broadcast) hash.set("broadcast", broadcast);
+  return hash;
 }
 
 // Another page, bot or range is a step that Back undoes; what only refines the page, or came with the address, is none.
 function writeHash({ isStep = true } = {}) {
-  const hash = new URLSearchParams({ page: state.page, from: state.from, to: state.to });
-  if (BOTS.length > 1) hash.set("bot", state.bot);
+  const hash = addressOf(state);
   if (state.search) hash.set("search", state.search);
   if (state.sort !== "sent_at" || state.up) hash.set("sort", state.sort);
   if (state.up) hash.set("up", "1");
   if (state.cohort !== "reachable") hash.set("cohort", state.cohort);
   const before = new URLSearchParams(location.hash.slice(1));
-  const isOther = ["page", "bot", "from", "to"].some((name) => before.get(name) !== hash.get(name));
+  const isOther = ["page", "bot", "from", "to", "broadcast"].some((name) => before.get(name) !== hash.get(name));
   history[isStep && isOther ? "pushState" : "replaceState"](null, "", "#" + hash);
 }
 
@@ -112,6 +120,17 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A "?" that says what a number means, in the words of the column it is read from.
+function why(name) {
+  if (!MEANING[name]) return null;
+  const meaning = make("span", { class: "meaning", hidden: true, role: "note" }, MEANING[name].replaceAll("`", ""));
+  const button = make("button", { type: "button", class: "why", "aria-label": `What is ${label(name)}?`, "aria-expanded": "false", onclick: () => {
+    meaning.hidden = !meaning.hidden;
+    button.setAttribute("aria-expanded", String(!meaning.hidden));
+  } }, "?");
+  return make("span", {}, button, meaning);
+}
+
 function panel(title, note, content, width = "") {
   const head = make("div", { class: "head" }, make("h2", {}, title));
   const section = make("section", { class: `panel ${width}`, "aria-label": title }, head, make("p", { class: "note" }, note), content);
@@ -119,11 +138,11 @@ function panel(title, note, content, width = "") {
   return head;
 }
 
-function card(name, value, change, tone = "", spark = null) {
+function card(name, value, change, tone = "", spark = null, column = null) {
   return make(
     "div",
     { class: "card", "data-card": name },
-    make("div", { class: "label" }, name),
+    make("div", { class: "label" }, name, column && why(column)),
     make("div", { class: "value" }, value),
     make("div", { class: `change ${tone}` }, change),
     spark,
@@ -327,15 +346,131 @@ function cardChange(spec, now) {
   return [shown ? `${change > 0 ? "▲" : "▼"} ${oneDecimal.format(Math.abs(100 * change))} % ${wasText}` : `no change ${wasText}`, tone];
 }
 
+const MOVES = [
+  ["appeared", 1, "c1"],
+  ["returned", 1, "c3"],
+  ["unblocked", 1, "c4"],
+  ["blocked", -1, "c5"],
+  ["disappeared", -1, "c2"],
+];
+
+// Days that stand for more than one, or for a part of one.
+function unevenNote(found) {
+  const uneven = found.filter((row) => row.window_days != null && (row.window_days > 1.25 || row.window_days < 0.75));
+  const gaps = found.filter((row) => row.pull_count === 0).length;
+  const days = uneven.slice(-3).map((row) => `${longDay(row.date)} (${oneDecimal.format(row.window_days)})`).join(", ");
+  return (gaps ? ` ${count(gaps)} days have no pull: what changed on them is shown on the day in their middle.` : "")
+    + (uneven.length ? ` Days that stand for more or less than one day: ${uneven.length > 3 ? `${count(uneven.length)}, the last ` : ""}${days}.` : "");
+}
+
+// Whom we can reach: every number is one of the sum.
+function base() {
+  const found = ranged("base");
+  const known = found.filter((row) => row.pull_count > 0);
+  if (!known.length) return;
+  const isTold = known.every((row) => row.reachable_at_start != null && row.reachable_at_end != null && row.reachable_appeared != null);
+  const total = (move) => (isTold ? sum(known.map((row) => row["reachable_" + move])) : null);
+  const part = (sign, name, column, value) =>
+    make("div", { class: "part", "data-part": column }, make("b", {}, `${sign}${count(value)}`), make("span", {}, name, why(column)));
+  panel(
+    "Whom can we reach, and why?",
+    `Users whom the bot can reach, unsubscribed ones too, from the first day of the range to the last.${isTold ? "" : " A pull in the range tells no status, so that it cannot be told who came and went."}${unevenNote(found)}`,
+    make("div", { class: "sum" },
+      part("", `at the start of ${longDay(known[0].date)}`, "reachable_at_start", known[0].reachable_at_start),
+      ...MOVES.map(([move, sign]) => part(sign > 0 ? "+ " : "− ", move, `reachable_${move}`, total(move))),
+      part("= ", `at the end of ${longDay(known.at(-1).date)}`, "reachable_at_end", known.at(-1).reachable_at_end),
+    ),
+  );
+  const standing = found.map((row) => timed({ date: row.date, users: row.reachable_at_end }));
+  chart(
+    "Growth of the base",
+    {
+      mark: { type: "line", strokeWidth: 2, color: color("c1"), point: { size: standing.length > 400 ? 40 : 18, filled: true, color: color("c1"), opacity: standing.length > 400 ? 0 : 1 } },
+      encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["day", "Day"], ["users", "Users", ",d"]) },
+    },
+    standing.some((row) => row.users != null) ? standing : [],
+    { width: "half", note: "Users whom the bot can reach, at the end of the day." },
+  );
+  const flows = MOVES.flatMap(([move, sign]) => found.map((row) => ({ date: row.date, kind: move, flow: sign * row["reachable_" + move] })));
+  bars("Came and went", MOVES.map(([move]) => move), MOVES.map(([, , paint]) => paint), flows.filter((row) => row.flow), {
+    width: "half",
+    note: `What made it so many: who came above the line, who went below.${known.some((row) => row.window_days > 1.25) ? " A bar may stand for several days, see above." : ""}`,
+  });
+}
+
+// The last broadcasts, each at the greatest age that it has reached, beside the others at that age.
+function atEqualAge() {
+  const ages = rows("ages");
+  const last = rows("broadcasts").filter((row) => row.date <= state.to).slice(0, 5);
+  if (!last.length) return;
+  const versus = (rate, usual) => (rate == null || usual == null ? "–" : `${rate >= usual ? "▲" : "▼"} ${oneDecimal.format(100 * Math.abs(rate - usual))} points`);
+  const body = last.map((row) => {
+    const reached = ages.filter((age) => age.broadcast_key === row.broadcast_key && age.open_rate != null).at(-1);
+    return make("tr", { "data-key": row.broadcast_key },
+      make("td", {}, longDay(row.date)),
+      make("td", { class: "text" }, linkTo(row)),
+      make("td", {}, reached ? `${reached.age_days} ${reached.age_days > 1 ? "days" : "day"}` : "not a day old"),
+      make("td", { "data-field": "open_rate" }, percent(reached?.open_rate)),
+      make("td", {}, versus(reached?.open_rate, reached?.usual_open_rate)),
+      make("td", {}, percent(reached?.click_rate)),
+      make("td", {}, versus(reached?.click_rate, reached?.usual_click_rate)),
+    );
+  });
+  const names = ["Sent", "Message", "At the age of", "Opened", "against usual", "Clicked", "against usual"];
+  panel(
+    "Were the last broadcasts better than usual?",
+    "Each at the greatest age of 1, 2, 3 or 7 days that it has reached. Usual: the median, at that age, of the up to 20 broadcasts before it.",
+    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Last broadcasts, table" },
+      make("table", { id: "last-broadcasts" },
+        make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { class: name === "Message" ? "plain text" : "plain", scope: "col" }, name)))),
+        make("tbody", {}, ...body),
+      ),
+    ),
+  );
+}
+
+function unusual() {
+  const found = ranged("unusual");
+  const sent = Object.fromEntries(rows("broadcasts").map((row) => [row.broadcast_key, row]));
+  const lines = found.slice(0, 10).map((row) =>
+    make("tr", {},
+      make("td", {}, longDay(row.date)),
+      make("td", { class: "text" }, capital(label(row.kpi)), why(row.kpi)),
+      make("td", {}, count(row.users)),
+      make("td", {}, `${count(row.expected_from)} to ${count(row.expected_to)}`),
+      make("td", {}, `${row.spreads_off > 0 ? "▲" : "▼"} ${oneDecimal.format(Math.abs(row.spreads_off))}`, why("spreads_off")),
+      make("td", { class: "text" }, sent[row.nearest_broadcast_key] ? linkTo(sent[row.nearest_broadcast_key]) : "none in the two days before"),
+    ),
+  );
+  panel(
+    "What is unusual?",
+    `Days outside of what the same weekdays before them let expect, the newest first.${found.length > 10 ? ` ${count(found.length)} in the range; the newest 10 are shown.` : ""}`,
+    lines.length
+      ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Unusual days, table" },
+          make("table", { id: "unusual" },
+            make("thead", {}, make("tr", {}, ...["Day", "What", "Users", "Expected", "Spreads off", "Last broadcast"].map((name) => make("th", { class: /What|Last/.test(name) ? "plain text" : "plain", scope: "col" }, name)))),
+            make("tbody", {}, ...lines),
+          ),
+        )
+      : make("p", { class: "empty" }, "No day of the range. A day is judged once two of its weekdays are known."),
+  );
+}
+
+function linkTo(row) {
+  return make("a", { href: `#${addressOf({ page: "broadcasts", broadcast: row.broadcast_key })}`, title: row.message }, row.message?.trim() ? row.message.slice(0, 140) : `Broadcast of ${longDay(row.date)}`);
+}
+
 function overview() {
+  base();
+  atEqualAge();
   const cards = make("div", { class: "cards" });
   for (const spec of CARDS.filter((each) => series[each.kpi])) {
     const now = cardValue(spec, state.from, state.to);
     const daily = kpi(spec.kpi).map((row) => row.users);
     const [change, tone] = cardChange(spec, now);
-    cards.append(card(spec.name, count(now), change, tone, sparkline(daily.length > 120 ? rolling(daily, 28, 14) : daily)));
+    cards.append(card(spec.name, count(now), change, tone, sparkline(daily.length > 120 ? rolling(daily, 28, 14) : daily), spec.kpi));
   }
-  $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, "No KPI yet: the first change shows at the second pull."));
+  $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, rows("pulls").length ? "No KPI yet: one pull is the state to begin with, changes show from the second on." : "No pull yet. Run the loader, then dbt build."));
 
   const active = series.active_users ?? [];
   const trend = rolling(active.map((row) => row.users), 7, 4); // over days before the range too
@@ -362,14 +497,7 @@ function overview() {
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
   lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", note: "Users by their answer to the research question." });
-  lines("Growth of the base", ["new_subscribers"], ["c1"], "total_users", { width: "half", note: "Users whom the bot can reach and who are not unsubscribed, at the end of the day." });
-  const flows = ["new_subscribers", "blocked", "unsubscribed"].flatMap((name) =>
-    kpi(name).map((row) => ({ date: row.date, kind: name, flow: name === "new_subscribers" ? row.users : -row.users })),
-  );
-  bars("Came and went", ["new_subscribers", "blocked", "unsubscribed"], ["c1", "c5", "c2"], flows.filter((row) => row.flow), {
-    width: "half",
-    note: "New subscribers above the line, blocked and unsubscribed below.",
-  });
+  unusual();
 }
 
 // ---------------------------------------------------------------- Broadcasts
@@ -384,8 +512,70 @@ const COLUMNS = [
     ([field, name]) => ({ field: "followed_by_" + field, name, show: (row) => count(row["followed_by_" + field]) }),
   ),
 ];
+const OUTCOMES = { seen: "Seen", active_users: "Active", moved_up: "Moved up", phone_numbers: "Phone numbers", emails: "E-mails", unsubscribed: "Unsubscribed", blocked: "Blocked", left: "Left, either way" };
+
+// One broadcast, at an address of its own.
+function oneBroadcast(row) {
+  const until = `${longDay(row.matures_at.slice(0, 10))}, ${row.matures_at.slice(11, 16)} UTC`;
+  $("main").append(
+    make("p", {}, make("a", { id: "all-broadcasts", href: `#${addressOf({ page: "broadcasts" })}` }, "← All broadcasts")),
+  );
+  panel(`Broadcast of ${longDay(row.date)}`, `Sent ${row.sent_at.slice(11, 16)} UTC to: ${row.audience}`, make("p", { class: "message" }, row.message?.trim() ? row.message : "No text."));
+  const state_ = row.is_mature ? "final" : "so far, can still rise";
+  $("main").append(
+    make("div", { class: "cards" },
+      card("Recipients", count(row.recipients), "", "", null, "recipients"),
+      card("Opened", percent(row.open_rate), `${count(row.opened)}, ${state_}`, "", null, "open_rate"),
+      card("Clicked", percent(row.click_rate), `${count(row.clicked)}, ${state_}`, "", null, "click_rate"),
+      card("Failed", percent(row.failure_rate), count(row.failed), "", null, "failure_rate"),
+    ),
+  );
+  const ages = rows("ages").filter((age) => age.broadcast_key === row.broadcast_key);
+  const points = ages.flatMap((age) => ["open", "click"].flatMap((kind) => [
+    { age: age.age_days, kind: `${kind === "open" ? "opened" : "clicked"}`, of: "this broadcast", rate: age[`${kind}_rate`], compared: age.compared_broadcasts },
+    { age: age.age_days, kind: `${kind === "open" ? "opened" : "clicked"}`, of: "usual", rate: age[`usual_${kind}_rate`], compared: age.compared_broadcasts },
+  ])).filter((point) => point.rate != null);
+  const unripe = ages.filter((age) => !age.is_mature).map((age) => age.age_days);
+  chart(
+    "At equal age",
+    {
+      mark: { type: "line", strokeWidth: 2, point: { size: 40, filled: true } },
+      encoding: {
+        x: { field: "age", type: "quantitative", scale: { domain: [0, 7] }, axis: { title: "days since it was sent", values: [1, 2, 3, 7], format: "d" } },
+        y: { field: "rate", type: "quantitative", title: null, scale: { zero: true }, axis: { format: ".0%" } },
+        color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) },
+        strokeDash: { field: "of", type: "nominal", scale: { domain: ["this broadcast", "usual"], range: [[1, 0], [4, 3]] } },
+        tooltip: tip(["age", "Days", ",d"], ["kind", "Counter"], ["of", "Of"], ["rate", "Share of recipients", ".1%"], ["compared", "Broadcasts compared", ",d"]),
+      },
+    },
+    points,
+    { note: `Usual: the median of the up to 20 broadcasts before it, at the same age.${unripe.length ? ` Not yet ${unripe.join(", ")} days old: no number.` : ""}`, width: "half" },
+  );
+  const small = SETTINGS.min_group > 1 ? `fewer than ${SETTINGS.min_group}` : "–";
+  const known = row.known_recipients;
+  panel(
+    "What followed",
+    known
+      ? `Of ${count(known)} known recipients, within ${SETTINGS.attribution_days} days and before a later broadcast reached them. ${row.is_mature ? "Final." : `Not over: counts until ${until}.`}`
+      : "Nobody knows who received it, so nobody knows what they did.",
+    known
+      ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What followed, table" },
+          make("table", { id: "outcomes" },
+            make("thead", {}, make("tr", {}, ...["What", "Users", "Share"].map((name) => make("th", { class: "plain", scope: "col" }, name)))),
+            make("tbody", {}, ...Object.entries(OUTCOMES).map(([field, name]) => {
+              const users = row["followed_by_" + field];
+              return make("tr", { "data-outcome": field }, make("td", {}, name, why("followed_by_" + field)), make("td", {}, users == null ? small : count(users)), make("td", {}, users == null ? "left out" : percent(users / known)));
+            })),
+          ),
+        )
+      : make("p", { class: "empty" }, "No recipient is known."),
+    "half",
+  );
+}
 
 function broadcasts() {
+  const chosen = rows("broadcasts").find((row) => row.broadcast_key === state.broadcast);
+  if (chosen) return oneBroadcast(chosen);
   const all = ranged("broadcasts");
   const ordered = rows("broadcasts").reverse(); // those before the range too, for the trend
   const rates = ["opened", "clicked"].flatMap((kind) => {
@@ -436,7 +626,7 @@ function broadcasts() {
           ...COLUMNS.map((column) =>
             column.show
               ? make("td", { "data-field": column.field }, column.show(row))
-              : make("td", { class: "text" }, make("div", { title: row.message }, row.message ?? "–"), make("div", { class: "audience", title: row.audience }, row.audience ?? "")),
+              : make("td", { class: "text" }, make("div", { title: row.message }, linkTo(row)), make("div", { class: "audience", title: row.audience }, row.audience ?? "")),
           ),
         ),
       ),
@@ -504,8 +694,8 @@ function journeys() {
   const field = `${state.cohort}_users`;
   const cohorts = rows("cohorts")
     .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
-    .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users }))
-    .map((row) => ({ ...row, isDark: isDark(row.rate) }));
+    .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users, state: row.is_whole_week ? "final" : "so far" }))
+    .map((row) => ({ ...row, shown: row.rate == null ? "left out" : number.format(100 * row.rate) + " %" + (row.state === "final" ? "" : " …"), isDark: isDark(row.rate) }));
   const weeks = [...new Set(cohorts.map((row) => row.week))].sort().slice(-16);
   const recent = cohorts.filter((row) => weeks.includes(row.week));
   const head = chart(
@@ -516,15 +706,15 @@ function journeys() {
       encoding: {
         x: { field: "age", type: "ordinal", scale: { domain: [...Array(13).keys()] }, axis: { title: "weeks since the week of sign-up", orient: "top", labelAngle: 0 } },
         y: { field: "name", type: "nominal", sort: { field: "week", order: "ascending" }, axis: { title: null } },
-        tooltip: tip(["name", "Signed up in the week of"], ["age", "Weeks since"], ["users", "Users", ",d"], ["cohort", "Of", ",d"], ["rate", "Share", ".1%"]),
+        tooltip: tip(["name", "Signed up in the week of"], ["age", "Weeks since"], ["users", "Users", ",d"], ["cohort", "Of", ",d"], ["rate", "Share", ".1%"], ["state", "State"]),
       },
       layer: [
         { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("rate", { domain: [0, 1] }) } },
-        { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "rate", type: "quantitative", format: ".0%" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
+        { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "shown", type: "nominal" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
       ],
     },
     recent,
-    { note: `Of those who signed up in one week, who was still ${state.cohort === "seen" ? "seen in" : "reachable at the end of"} each week after. The last 16 weeks up to the end of the range.`, height: { step: 26 } },
+    { note: `Of those who signed up in one week, who was still ${state.cohort === "seen" ? "seen in" : "reachable at the end of"} each week after. The last 16 weeks up to the end of the range.${recent.some((row) => row.state !== "final") ? " With …: the week is not over." : ""}`, height: { step: 26 } },
   );
   head.append(
     make("div", { class: "switch", role: "group", "aria-label": "Measure of cohorts" },
@@ -607,7 +797,7 @@ async function show(focus) {
   const pulledAt = rows("pulls").at(-1)?.pulled_at;
   $("as-of").textContent = pulledAt ? `last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
   $("pages").replaceChildren(
-    ...Object.entries(PAGES).map(([page, name]) => make("button", { type: "button", "data-page": page, "aria-current": page === state.page ? "page" : false, onclick: () => { state.page = page; show(`[data-page="${page}"]`); } }, name)),
+    ...Object.entries(PAGES).map(([page, name]) => make("button", { type: "button", "data-page": page, "aria-current": page === state.page ? "page" : false, onclick: () => { state.page = page; state.broadcast = null; show(`[data-page="${page}"]`); } }, name)),
   );
   $("presets").replaceChildren(
     ...Object.entries(PRESETS)
@@ -645,7 +835,7 @@ for (const end of ["from", "to"]) {
 }
 $("bot-label").hidden = BOTS.length < 2;
 $("bot").append(...BOTS.map((bot) => make("option", { value: bot }, bot)));
-$("bot").addEventListener("change", () => { chooseBot($("bot").value); setRange(defaultDays()); show(); });
+$("bot").addEventListener("change", () => { chooseBot($("bot").value); state.broadcast = null; setRange(defaultDays()); show(); });
 $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
 window.addEventListener("hashchange", () => { readHash(); show(); });
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show());

@@ -1,7 +1,8 @@
-"""``make screenshots``: the pictures of the README, of the demo's dashboard and lineage."""
+"""``make screenshots``: every view of the demo's dashboard at both widths, one page printed, and the lineage."""
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from dashboard.browser import READY_SECONDS, chromium, open_page
 from dashboard.build import OUTPUT
 
 PICTURES = Path("docs/pictures")
+# the README shows some of them, so only those are kept in git
+VIEWS = Path("data/pictures")
+WIDTHS = {"wide": (1280, 900), "phone": (360, 780)}
+A_BROADCAST = "return document.querySelector('#broadcasts tr[data-key]').dataset.key"
 
 
 def main() -> int:
@@ -28,6 +33,23 @@ def main() -> int:
         with chromium(1180, 860, dark=dark) as chrome:
             open_page(chrome, OUTPUT, f"page={page}&from=2024-06-09&to=2024-06-22")
             chrome.save_screenshot(str(PICTURES / f"{name}.png"))
+    VIEWS.mkdir(parents=True, exist_ok=True)
+    with chromium() as chrome:
+        open_page(chrome, OUTPUT, "page=broadcasts")
+        key = chrome.execute_script(A_BROADCAST)
+        addresses = {name: f"page={name}" for name in ("overview", "broadcasts", "journeys", "data")}
+        addresses["one_broadcast"] = f"page=broadcasts&broadcast={key}"
+        for width, (across, down) in WIDTHS.items():
+            metrics = {"width": across, "height": down, "deviceScaleFactor": 1, "mobile": width == "phone"}
+            chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            for name, address in addresses.items():
+                open_page(chrome, OUTPUT, address)
+                picture = chrome.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+                (VIEWS / f"{name}_{width}.png").write_bytes(base64.b64decode(picture["data"]))
+        chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        open_page(chrome, OUTPUT, addresses["overview"])
+        paper = chrome.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+        (VIEWS / "overview.pdf").write_bytes(base64.b64decode(paper["data"]))
     with chromium(1400, 800) as chrome:
         chrome.get(
             Path("target/site/static_index.html").resolve().as_uri()
@@ -40,7 +62,7 @@ def main() -> int:
         )
         chrome.execute_script("return new Promise(done => setTimeout(done, 1500))")
         chrome.save_screenshot(str(PICTURES / "lineage.png"))
-    for picture in sorted(PICTURES.glob("*.png")):
+    for picture in sorted([*PICTURES.glob("*.png"), *VIEWS.iterdir()]):
         print(f"{picture}: {picture.stat().st_size // 1024} KB")
     return 0
 

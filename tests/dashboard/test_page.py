@@ -32,7 +32,17 @@ def table(columns, *rows):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     """A page of made numbers: a month of pulls, two groups too small to show, one broadcast."""
-    followed = ["active_users", "phone_numbers", "emails", "moved_up", "unsubscribed", "blocked"]
+    followed = [
+        "seen",
+        "active_users",
+        "phone_numbers",
+        "emails",
+        "moved_up",
+        "unsubscribed",
+        "blocked",
+        "left",
+    ]
+    moves = ["at_start", "appeared", "returned", "unblocked", "blocked", "disappeared", "at_end"]
     kpis = ["new_subscribers", "active_users", "blocked", "unsubscribed", "support", "oppose"]
     tables = {
         "settings": table(
@@ -47,6 +57,36 @@ def file(tmp_path_factory):
             ["bot_id", "date", "kpi", "pull_count", "users", "total_users"],
             *(("bot", day, kpi, 1, 10, 1000) for kpi in kpis for day in DAYS),
         ),
+        # grows by one a day; no pull on the 3rd, and the 4th stands for two days
+        "base": table(
+            ["bot_id", "date", "pull_count", "window_days", *(f"reachable_{move}" for move in moves)],
+            *(
+                ("bot", day, 0, *[None] * 8)
+                if day == DAYS[2]
+                else ("bot", day, 1, 2.0 if day == DAYS[3] else 1.0, number, 3, 1, 1, 2, 2, number + 1)
+                for day, number in zip(DAYS, [1000, 1001, None, *range(1002, 1030)], strict=True)
+            ),
+        ),
+        "ages": table(
+            ["bot_id", "broadcast_key", "age_days", "matures_at", "is_mature", "recipients", "open_rate", "click_rate",
+             "compared_broadcasts", "usual_open_rate", "usual_click_rate"],
+            ("bot", "b1", 1, "2024-05-11T17:10:00Z", True, 1000, 0.2, 0.05, 0, None, None),
+            ("bot", "b1", 2, "2024-05-12T17:10:00Z", True, 1000, 0.3, 0.08, 0, None, None),
+            ("bot", "b2", 1, "2024-05-29T17:10:00Z", True, 1000, 0.12, 0.07, 1, 0.2, 0.05),
+            ("bot", "b2", 2, "2024-05-30T17:10:00Z", True, 1000, 0.26, 0.09, 1, 0.3, 0.08),
+            ("bot", "b2", 3, "2024-05-31T17:10:00Z", False, None, None, None, 0, None, None),
+        ),
+        "unusual": table(
+            ["bot_id", "date", "kpi", "users", "usual_users", "expected_from", "expected_to", "spreads_off", "compared_days",
+             "nearest_broadcast_key"],
+            ("bot", DAYS[28], "blocked", 40, 10.0, 0.5, 19.5, 9.5, 4, "b2"),
+            ("bot", DAYS[20], "active_users", 0, 40.0, 20.0, 60.0, -6.3, 3, None),
+        ),
+        "definitions": table(
+            ["name", "description"],
+            ("reachable_blocked", "Users who <b>blocked</b> the bot."),
+            ("blocked", "Blocked it."),
+        ),
         "transitions": table(
             ["bot_id", "date", "from_step", "to_step", "users"],
             ("bot", DAYS[8], "none", "lead", 12),
@@ -55,13 +95,17 @@ def file(tmp_path_factory):
         ),
         "broadcasts": table(
             ["bot_id", "broadcast_key", "sent_at", "date", "message", "audience", "recipients", "opened", "clicked",
-             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "is_mature"],
+             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "matures_at", "is_mature"],
             ("bot", "b1", "2024-05-10T17:10:00Z", DAYS[9], "=1+1", "all " * 60, 1000, 500, 100, 9, 0.5, 0.1, 0.009, 990,
-             *[20] * len(followed), True),
+             *[20] * len(followed), "2024-05-17T17:10:00Z", True),
             ("bot", "b2", "2024-05-28T17:10:00Z", DAYS[27], "Come", "all", 1000, 120, 10, 9, 0.12, 0.01, 0.009, 990,
-             *[20] * len(followed), False),
+             None, *[99] * (len(followed) - 1), "2024-06-04T17:10:00Z", False),
         ),
-        "cohorts": table(["bot_id", "date", "age_weeks", "cohort_users", "reachable_users", "seen_users"]),
+        "cohorts": table(
+            ["bot_id", "date", "age_weeks", "cohort_users", "reachable_users", "seen_users", "is_whole_week"],
+            ("bot", "2024-05-20", 0, 100, 90, 80, True),
+            ("bot", "2024-05-20", 1, 100, 70, None, False),
+        ),
         "catalogue": table(["bot_id", "date", "attribute_name", "change"]),
         "attributes": table(["bot_id", "attributes", "empty_attributes", "still_attributes"], ("bot", 5, 0, 0)),
     }  # fmt: skip
@@ -102,6 +146,75 @@ def test_back_shows_the_page_before(browser, file):
         wait_until_drawn(browser)
         assert browser.execute_script("return document.body.dataset.ready") == name
         assert f"page={name}" in browser.current_url
+
+
+def number(text):
+    return int(re.sub(r"\D", "", text))
+
+
+@pytest.mark.parametrize(("start", "end"), [("2024-05-01", "2024-05-31"), ("2024-05-10", "2024-05-10")])
+def test_the_base_adds_up_in_every_range(browser, file, start, end):
+    open_page(browser, file, f"page=overview&from={start}&to={end}")
+    start_, *moved, end_ = browser.execute_script(
+        "return [...document.querySelectorAll('.part b')].map(part => part.textContent)"
+    )
+    assert all(text[0] in "+−" for text in moved)
+    change = sum(number(text) * (1 if text[0] == "+" else -1) for text in moved)
+    assert number(start_) + change == number(end_)
+    assert ("4 May 2024 (2.0)" in browser.find_element("id", "main").text) == (start == "2024-05-01")
+
+
+def test_a_question_mark_tells_what_a_number_means_in_the_words_of_its_column(browser, file):
+    open_page(browser, file, "page=overview&from=2024-05-01&to=2024-05-31")
+    part = browser.find_element("css selector", "[data-part=reachable_blocked]")
+    assert "the bot" not in part.text
+    part.find_element("css selector", ".why").click()
+    assert "Users who <b>blocked</b> the bot." in part.text
+
+
+def test_what_is_unusual_and_the_last_broadcasts_at_equal_age_are_told(browser, file):
+    open_page(browser, file, "page=overview&from=2024-05-01&to=2024-05-31")
+    unusual, last = browser.execute_script(
+        "return ['#unusual', '#last-broadcasts'].map(id => [...document.querySelectorAll(`${id} tbody tr`)].map(row =>"
+        " [...row.cells].map(cell => cell.firstChild.textContent)))"
+    )
+    assert unusual == [
+        ["29 May 2024", "Blocked", "40", "1 to 20", "▲ 9.5", "Come"],
+        ["21 May 2024", "Active users", "0", "20 to 60", "▼ 6.3", "none in the two days before"],
+    ]
+    assert sorted(last, reverse=True) == [
+        ["28 May 2024", "Come", "2 days", "26.0 %", "▼ 4.0 points", "9.0 %", "▲ 1.0 points"],
+        ["10 May 2024", "=1+1", "2 days", "30.0 %", "–", "8.0 %", "–"],
+    ]
+
+
+def test_a_broadcast_has_a_page_at_an_address_of_its_own(browser, file):
+    open_page(browser, file, "page=broadcasts&from=2024-05-01&to=2024-05-31&broadcast=b2")
+    text = browser.find_element("id", "main").text
+    assert "Not over: counts until 4 Jun 2024, 17:10 UTC." in text
+    assert "Not yet 3 days old: no number." in text
+    outcomes = browser.execute_script(
+        "return [...document.querySelectorAll('#outcomes tbody tr')].map(row => [...row.cells].map(cell => cell.firstChild.textContent))"
+    )
+    assert outcomes[:2] == [["Seen", "fewer than 10", "left out"], ["Active", "99", "10.0 %"]]
+    browser.find_element("id", "all-broadcasts").click()
+    wait_until_drawn(browser)
+    browser.find_element("css selector", "#broadcasts tr[data-key=b1] a").click()
+    wait_until_drawn(browser)
+    assert "broadcast=b1" in browser.current_url
+    assert "Broadcast of 10 May 2024" in browser.find_element("id", "main").text
+    browser.back()
+    wait_until_drawn(browser)
+    assert browser.find_elements("id", "broadcasts")
+
+
+def test_a_week_that_is_not_over_is_marked_in_the_cohorts(browser, file):
+    open_page(browser, file, "page=journeys&from=2024-05-01&to=2024-05-31")
+    cells = browser.execute_script(
+        "return [...document.querySelectorAll('[aria-label=\"Cohorts\"] .mark-text.role-mark text')].map(cell => cell.textContent)"
+    )
+    assert sorted(cells) == ["70 % …", "90 %"]
+    assert "With …: the week is not over." in browser.find_element("id", "main").text
 
 
 def test_groups_left_out_are_no_zero(browser, file):
@@ -160,7 +273,7 @@ def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, file
     assert saved.splitlines()[2] == '"10 May 2024","Opened","0.5","1000","final","\'=1+1"'
 
 
-@pytest.mark.parametrize("name", ["overview", "broadcasts", "journeys", "data"])
+@pytest.mark.parametrize("name", ["overview", "broadcasts", "broadcasts&broadcast=b2", "journeys", "data"])
 def test_a_phone_of_360_pixels_shows_every_page(browser, file, name):
     metrics = {"width": 360, "height": 780, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -172,7 +285,7 @@ def test_a_phone_of_360_pixels_shows_every_page(browser, file, name):
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
-@pytest.mark.parametrize("name", ["overview", "broadcasts", "journeys", "data"])
+@pytest.mark.parametrize("name", ["overview", "broadcasts", "broadcasts&broadcast=b2", "journeys", "data"])
 def test_nothing_is_cut_on_paper(browser, file, name):
     open_page(browser, file, f"page={name}&from=2024-05-01&to=2024-05-31")
     a4 = {"width": 703, "height": 1032, "deviceScaleFactor": 1, "mobile": False}  # less 12 mm at each side

@@ -20,8 +20,8 @@ def compiled(month):
     return {path.stem: path.read_text() for path in folder.glob("*.sql")}
 
 
-def test_there_are_eight_questions(compiled):
-    assert len(QUESTIONS) == 8
+def test_there_are_seven_questions(compiled):
+    assert len(QUESTIONS) == 7
     assert sorted(compiled) == QUESTIONS
 
 
