@@ -12,7 +12,7 @@ events as {{ inlined() }} (
 ),
 
 rules as (
-    select * from {{ ref('kpi_rules') }}
+    select * from {{ ref(var('chatfuel_kpi_rules')) }}
 ),
 
 unsubscribed as (

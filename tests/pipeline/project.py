@@ -45,12 +45,14 @@ class Project:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
         profiles: where profiles.yml is.
+        root: where dbt_project.yml is.
         target: the target of it.
     """
 
     path: Path
     target_path: Path
     profiles: Path = field(default=ROOT, kw_only=True)
+    root: Path = field(default=ROOT, kw_only=True)
     target: str = field(default="dev", kw_only=True)
     # by what a parse depends on: the manifest as dbt packs it, and the folder with its manifest.json
     parsed: ClassVar[dict[tuple, tuple[bytes, Path]]] = {}
@@ -95,7 +97,7 @@ class Project:
         """A dbt command with all that says where things are."""
         command = [
             *arguments,
-            *("--project-dir", str(ROOT)),
+            *("--project-dir", str(self.root)),
             *("--profiles-dir", str(self.profiles)),
             *("--target-path", str(self.target_path)),
             *("--target", self.target),
@@ -109,7 +111,7 @@ class Project:
     @property
     def parse_key(self) -> tuple:
         """What a parse depends on. The name of the file is the name of the database."""
-        return (self.profiles, self.path.stem)
+        return (self.root, self.profiles, self.path.stem)
 
     def manifest(self, variables: dict[str, Any] | None) -> Manifest:
         """The parsed project, fresh: a command leaves what it compiled in it."""

@@ -1,7 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
-        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'observed_at'},
+        meta={'all_pulls_at_once': true, 'rules': var('chatfuel_kpi_rules'), 'started_at': 'observed_at'},
     )
 }}
 
@@ -34,7 +34,7 @@ step_rules as (
                 when '{{ step }}' then {{ loop.index }}
             {%- endfor %}
         end as step_number,
-    from {{ ref('kpi_rules') }}
+    from {{ ref(var('chatfuel_kpi_rules')) }}
     where
         kpi in (
             {%- for step in var('chatfuel_engagement_steps') %}

@@ -1,7 +1,7 @@
 with
 
 block_filters as (
-    select * from {{ source('chatfuel', 'block_filters') }}
+    select * from {{ raw_table('block_filters') }}
 ),
 
 pulls as (

@@ -1,7 +1,7 @@
 with
 
 users as (
-    select * from {{ source('chatfuel', 'users') }}
+    select * from {{ raw_table('users') }}
 ),
 
 pulls as (
