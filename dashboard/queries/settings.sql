@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard')) }}
 -- What the page has to know of the project's variables.
 select
     '{{ var("chatfuel_engagement_steps") | join(",") }}' as engagement_steps,

@@ -10,7 +10,10 @@ versions as (
 ),
 
 kpi_versions as (
-    select * from {{ ref('int_chatfuel__kpi_versions') }}
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__kpi_versions', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'kpi': 'string', 'settled_at': 'timestamp'
+    }) }}
     where settled_at is null
 ),
 

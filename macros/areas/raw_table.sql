@@ -7,12 +7,10 @@
     {%- if not execute or model.resource_type == 'unit_test' or load_relation(table) is not none -%}
     {{ table }}
     {%- else -%}
-    (
-        select
-            {%- for column in graph.sources['source.chatfuel.chatfuel.' ~ name].columns.values() %}
-            cast(null as {{ column.data_type }}) as {{ column.name }},
-            {%- endfor %}
-        limit 0
-    )
+    {%- set columns = {} -%}
+    {%- for column in graph.sources['source.chatfuel.chatfuel.' ~ name].columns.values() -%}
+        {%- do columns.update({column.name: column.data_type}) -%}
+    {%- endfor -%}
+    {{ chatfuel.no_rows(columns) }}
     {%- endif -%}
 {%- endmacro %}
