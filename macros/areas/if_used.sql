@@ -14,7 +14,7 @@
     (
         select
             {%- for name, type in columns.items() %}
-            cast(null as {{ type }}) as {{ name }},
+            cast(null as {{ type }}) as {{ name }}{{ "," if not loop.last }}
             {%- endfor %}
         limit 0
     )

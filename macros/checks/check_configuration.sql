@@ -6,9 +6,17 @@
     {% do chatfuel.check_variables() %}
     {% if execute and flags.WHICH in ('build', 'run') and not flags.EMPTY and model.resource_type != 'unit_test' %}
         {% do chatfuel.check_timezone() %}
-        {% do chatfuel.check_built_with_same_hashes() %}
+        {% if chatfuel.hashes_change() %}
+            {% do chatfuel.empty_snapshots_of_other_hashes() %}
+        {% endif %}
         {% do chatfuel.warn_without_pulls() %}
     {% endif %}
+{% endmacro %}
+
+{# A variable, once it is sure that all of them have a sense. #}
+{% macro setting(name) %}
+    {% do chatfuel.check_variables() %}
+    {{ return(var(name)) }}
 {% endmacro %}
 
 {% macro check_variables() %}

@@ -23,9 +23,9 @@
         {% do removed.append((relation.schema ~ '.' ~ relation.identifier, rows)) %}
     {% endfor %}
     {% do chatfuel.drop_test_failures() %}
-    {#- all of it or nothing #}
+    {#- All of it or nothing. On DuckDB dbt began a transaction when it asked which tables there are. #}
     {% call statement('forget_user', auto_begin=false) %}
-        begin transaction;
+        {{ 'begin transaction;' if target.type != 'duckdb' }}
         {{ statements | join(';\n') }}{{ ';' if statements }}
         commit transaction;
     {% endcall %}

@@ -13,7 +13,7 @@ events as {{ inlined() }} (
 ),
 
 rules as (
-    select * from {{ ref(var('chatfuel_kpi_rules')) }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 unsubscribed as (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import duckdb
 import pytest
 
+from tests.emulator.compare import comparable
+from tests.emulator.warehouse import EmulatedProject
 from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import ROOT, BuildError, Project
 
@@ -24,16 +27,23 @@ def installed(tmp_path_factory):
     shutil.copytree(ROOT / "tests" / "offline_packages", folder / "dbt_packages")
     package = folder / "dbt_packages" / "chatfuel"
     package.mkdir()
-    for name in ("dbt_project.yml", "analyses", "dashboard", "macros", "models", "seeds", "snapshots", "tests"):
+    for name in (
+        "dbt_project.yml",
+        "analyses",
+        "dashboard",
+        "macros",
+        "models",
+        "seeds",
+        "snapshots",
+        "tests",
+    ):
         (package / name).symlink_to(ROOT / name)
     return folder
 
 
 @pytest.fixture
 def shop(installed, tmp_path):
-    return Project(
-        tmp_path / "their.duckdb", installed / "target", profiles=installed, root=installed
-    )
+    return Project(tmp_path / "their.duckdb", installed / "target", profiles=installed, root=installed)
 
 
 def pulled(project, *pulls):
@@ -60,7 +70,9 @@ def test_the_marts_are_built_twice_with_the_same_rows_beside_their_own(shop):
     assert ("attribute_changed",) in events
     assert shop.query("select max(bought), max(hero) from bot_marts.rpt_chatfuel__daily_kpis") == [(1, 0)]
     # theirs is dated by the wall clock, ours by the pull
-    assert shop.query("select dbt_valid_to > '2026-01-01' from shop.people_history where person_id = 2") == [(True,)]
+    assert shop.query("select dbt_valid_to > '2026-01-01' from shop.people_history where person_id = 2") == [
+        (True,)
+    ]
     assert shop.query(
         "select cast(dbt_valid_to as varchar) from chatfuel_snapshots.snap_chatfuel__users where chatfuel_user_id = '2'"
     ) == [("2024-06-04 05:30:00",)]
@@ -69,37 +81,74 @@ def test_the_marts_are_built_twice_with_the_same_rows_beside_their_own(shop):
     assert shop.tables() == before
 
 
-def test_what_is_switched_off_is_not_there(shop):
-    shop.dbt("build")
-    assert shop.query("select count(*) from duckdb_tables() where table_name like '%cohort%'") == [(0,)]
-
-
 @pytest.mark.parametrize(
-    ("variable", "nonsense"),
+    ("areas", "gone"),
     [
-        ("chatfuel_timezone", ""),
-        ("chatfuel_timezone", "Berlin'"),
-        ("chatfuel_raw_schema", 3),
-        ("chatfuel_kpi_rules", None),
-        ("chatfuel_attribution_days", "seven"),
-        ("chatfuel_dashboard_min_group", -1),
-        ("chatfuel_kpi_columns", "hero"),
-        ("chatfuel_engagement_steps", []),
-        ("chatfuel_opinions", [1]),
-        ("chatfuel_volatile_attributes", "sessions"),
-        ("chatfuel_pii_attributes", {"a": 1}),
-        ("chatfuel_hash_pii", "yes"),
-        ("chatfuel_accept_history_loss", "no"),
-        ("chatfuel_rebuild_from", "20 June"),
-        ("chatfuel_raw_retention_days", 0),
+        (["broadcasts"], "broadcast"),
+        (["kpis"], "kpi"),
+        (["cohorts", "snapshots", "dashboard"], "cohort|snap_chatfuel"),
     ],
 )
-def test_nonsense_in_a_variable_is_named_when_dbt_parses(shop, variable, nonsense):
-    with pytest.raises(BuildError, match=f"The variable {variable} is .*Set it to"):
-        shop.dbt("parse", "--no-partial-parse", variables={variable: nonsense})
+def test_what_is_switched_off_is_not_there_and_the_rest_is_built(tmp_path, areas, gone):
+    ours = Project(tmp_path / "ours.duckdb", tmp_path / "target")
+    pulled(ours, *PULLS)
+    ours.build(variables={f"chatfuel__using_{area}": False for area in areas})
+    built = [
+        name
+        for (name,) in ours.query(
+            "select table_name from duckdb_tables() union select view_name from duckdb_views()"
+        )
+    ]
+    assert [name for name in built if re.search(f"chatfuel__.*({gone})|{gone}_chatfuel", name)] == []
+    assert ours.query("select count(*) > 0 from chatfuel.fct_chatfuel__user_events") == [(True,)]
 
 
 def test_a_kpi_without_a_rule_is_named(shop):
     pulled(shop, PULLS[0])
-    with pytest.raises(BuildError, match="chatfuel_kpi_columns names the KPI 'gold', and no rule of our_kpi_rules"):
+    with pytest.raises(
+        BuildError, match="chatfuel_kpi_columns names the KPI 'gold', and no rule of our_kpi_rules"
+    ):
         shop.dbt("build", variables={"chatfuel_kpi_columns": ["gold"]})
+
+
+@pytest.mark.emulator
+@pytest.mark.xdist_group("bigquery")
+@pytest.mark.timeout(1500)
+def test_on_bigquery_the_marts_are_those_of_duckdb(installed, tmp_path, emulator):
+    both = [
+        Project(tmp_path / "their.duckdb", installed / "target", profiles=installed, root=installed),
+        EmulatedProject(
+            tmp_path / "their.duckdb",
+            installed / "target_bigquery",
+            emulator,
+            "shop",
+            profiles=installed,
+            root=installed,
+            gcp_project="stranger",
+        ),
+    ]
+    # first without a pull
+    both[1].run("--select", "package:chatfuel,config.materialized:view")
+    pulled(both[0], *PULLS)
+    both[1].load(both[0].path)
+    rows = []
+    for project in both:
+        for _ in range(2):
+            project.dbt("build", "--exclude-resource-type", "test")
+        rows.append(
+            [
+                comparable(relation_rows(project, f"bot_marts.{mart}"))
+                for mart in ("fct_chatfuel__user_events", "dim_chatfuel__users", "rpt_chatfuel__daily_kpis")
+            ]
+        )
+    assert rows[0] == rows[1]
+    assert all(rows[0])
+
+
+def relation_rows(project, name):
+    if isinstance(project, EmulatedProject):
+        return project.query(f"select * from {name}")
+    with project.connect() as connection:
+        result = connection.execute(f"select * from {name}")
+        columns = [column[0] for column in result.description]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]

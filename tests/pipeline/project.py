@@ -1,7 +1,7 @@
 """Runs the dbt project of this repository on a warehouse of its own, as a job would.
 
-Each worker parses the project once for all warehouses and variables: nothing of ours is decided by a variable when it is
-parsed. A test about parsing itself says so: `parse`, `docs`.
+Each worker parses the project once for all warehouses and variables: but for the areas that are left out, nothing of ours is
+decided by a variable when it is parsed. A test about parsing itself says so: `parse`, `docs`.
 """
 
 from __future__ import annotations
@@ -115,14 +115,15 @@ class Project:
 
     def manifest(self, variables: dict[str, Any] | None) -> Manifest:
         """The parsed project, fresh: a command leaves what it compiled in it."""
-        if self.parse_key not in self.parsed:
+        key = (*self.parse_key, *(name for name in variables or {} if name.startswith("chatfuel__using_")))
+        if key not in self.parsed:
             os.environ["CHATFUEL_DUCKDB_PATH"] = str(self.path)
             parsed = dbtRunner().invoke(self.command("parse", variables=variables))
             DuckDBConnectionManager.close_all_connections()
             if not parsed.success:
                 raise BuildError(str(parsed.exception))
-            self.parsed[self.parse_key] = parsed.result.to_msgpack(), self.target_path
-        packed, folder = self.parsed[self.parse_key]
+            self.parsed[key] = parsed.result.to_msgpack(), self.target_path
+        packed, folder = self.parsed[key]
         if folder != self.target_path:
             self.target_path.mkdir(exist_ok=True)
             shutil.copy(folder / "manifest.json", self.target_path)

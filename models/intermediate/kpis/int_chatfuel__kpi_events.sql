@@ -24,7 +24,7 @@ events as (
 ),
 
 rules as (
-    select * from {{ ref(var('chatfuel_kpi_rules')) }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 reachable_users as (

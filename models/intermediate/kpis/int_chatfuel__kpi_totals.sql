@@ -22,7 +22,7 @@ unsubscribed_users as (
 ),
 
 kpis as (
-    select distinct kpi from {{ ref(var('chatfuel_kpi_rules')) }}
+    select distinct kpi from {{ ref(setting('chatfuel_kpi_rules')) }}
     union distinct
     select 'new_subscribers' as kpi
     union distinct

@@ -37,7 +37,7 @@ attribute_names as (
 ),
 
 rules as (
-    select * from {{ ref(var('chatfuel_kpi_rules')) }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 -- Names are few and versions are many: by the names as they are spelled, a warehouse reads only what rules ask for.

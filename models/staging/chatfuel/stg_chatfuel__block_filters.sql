@@ -1,3 +1,4 @@
+{%- do hashes_change() %}
 with
 
 block_filters as (
