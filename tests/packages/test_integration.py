@@ -128,7 +128,7 @@ def test_on_bigquery_the_marts_are_those_of_duckdb(installed, tmp_path, emulator
         ),
     ]
     # first without a pull
-    both[1].run("--select", "package:chatfuel,config.materialized:view")
+    both[1].run("--select", "stg_chatfuel__pulls stg_chatfuel__users")
     pulled(both[0], *PULLS)
     both[1].load(both[0].path)
     rows = []
