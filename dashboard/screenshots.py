@@ -1,4 +1,4 @@
-"""``make screenshots``: every view of the demo's dashboard at both widths, one page printed, and the lineage."""
+"""``make screenshots``: every view of the demo's dashboard at both widths, one printed, the lineage."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def main() -> int:
                 (VIEWS / f"{name}_{width}.png").write_bytes(base64.b64decode(picture["data"]))
         chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         open_page(chrome, OUTPUT, addresses["overview"])
-        paper = chrome.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+        on_paper = {"preferCSSPageSize": True, "printBackground": True}
+        paper = chrome.execute_cdp_cmd("Page.printToPDF", on_paper)
         (VIEWS / "overview.pdf").write_bytes(base64.b64decode(paper["data"]))
     with chromium(1400, 800) as chrome:
         chrome.get(

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_broadcasts')) }}
 -- Broadcasts at equal age, beside what is usual at that age.
 select
     bot_id,

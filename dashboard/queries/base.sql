@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_kpis')) }}
 -- Whom the bot can reach, day by day, and what made it so many; a day without a pull has no numbers.
 select
     bot_id,

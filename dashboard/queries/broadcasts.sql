@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_broadcasts')) }}
 -- Every broadcast that was sent, with its counters and what followed among its recipients, and whether both are final.
 select
     bot_id,

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_kpis')) }}
 -- Days that were not as the same weekdays before them.
 select
     bot_id,

@@ -1,3 +1,4 @@
+{%- set knows_followers = 'known_recipients.known_recipients > 0' if var('chatfuel__using_kpis') else 'false' %}
 {%- set responses = [
     'seen', 'active_users', 'phone_numbers', 'emails', 'moved_up', 'unsubscribed', 'blocked', 'left'
 ] %}
@@ -16,7 +17,10 @@ recipients as (
 ),
 
 outcomes as (
-    select * from {{ ref('int_chatfuel__recipient_outcomes') }}
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__recipient_outcomes', {
+        'bot_id': 'string', 'broadcast_id': 'string', 'outcome': 'string', 'is_last_touch': 'boolean'
+    }) }}
     where is_last_touch
 ),
 
@@ -53,7 +57,7 @@ responses as (
         bot_id,
         broadcast_id,
         {%- for response in responses %}
-            sum(case when outcome = '{{ response }}' then 1 else 0 end) as {{ response }},
+            sum(case when outcome = '{{ response }}' then 1 else 0 end) as {{ response }}_recipients,
         {%- endfor %}
     from outcomes
     group by bot_id, broadcast_id
@@ -62,11 +66,11 @@ responses as (
 counted as (
     select
         latest_metrics.*,
-        {{ days_after('latest_metrics.sent_at', var('chatfuel_attribution_days')) }} as matures_at,
+        {{ days_after('latest_metrics.sent_at', setting('chatfuel_attribution_days')) }} as matures_at,
         coalesce(known_recipients.known_recipients, 0) as known_recipients,
-        -- nobody knows what followed among recipients whom nobody knows
+        -- nobody knows what followed among recipients whom nobody knows, or without KPIs
         {%- for response in responses %}
-            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
+            case when {{ knows_followers }} then coalesce(responses.{{ response }}_recipients, 0) end
                 as followed_by_{{ response }},
         {%- endfor %}
     from latest_metrics

@@ -32,7 +32,7 @@ outcomes_by_recipient as (
 timed_recipients as (
     select
         *,
-        {{ days_after('sent_at', var('chatfuel_attribution_days')) }} as matures_at,
+        {{ days_after('sent_at', setting('chatfuel_attribution_days')) }} as matures_at,
     from recipients
 ),
 

@@ -18,10 +18,10 @@ kpis as (
         date,
         pull_count,
         window_days,
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
         {%- endfor %}
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then total_users end) as {{ kpi }}_total,
         {%- endfor %}
     from kpi_values
@@ -65,10 +65,10 @@ final as (
             base.reachable_{{ move }},
         {%- endfor %}
         base.reachable_at_end,
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             kpis.{{ kpi }},
         {%- endfor %}
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             kpis.{{ kpi }}_total,
         {%- endfor %}
     from kpis

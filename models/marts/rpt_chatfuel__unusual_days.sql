@@ -10,7 +10,10 @@ kpi_values as (
 ),
 
 broadcasts as (
-    select * from {{ ref('fct_chatfuel__broadcasts') }}
+    select *
+    from {{ if_used('broadcasts', 'fct_chatfuel__broadcasts', {
+        'broadcast_key': 'string', 'bot_id': 'string', 'sent_at': 'timestamp', 'sent_date': 'date', 'recipients': 'int64'
+    }) }}
     where recipients > 0
 ),
 

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_kpis')) }}
 -- On every day, reachable at the start + who came - who went = reachable at the end; and a day starts where the last one
 -- with a pull before it ended, across gaps too. (Not above: a person who was forgotten meanwhile is missing at the start.)
 with

@@ -3,11 +3,11 @@
         materialized='pull_by_pull',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'broadcast_id', 'outcome'],
-        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'observed_at'},
+        meta={'all_pulls_at_once': true, 'rules': var('chatfuel_kpi_rules'), 'started_at': 'observed_at'},
     )
 }}
 
--- depends_on: {{ ref('kpi_rules') }}
+-- depends_on: {{ ref(setting('chatfuel_kpi_rules')) }}
 
 -- One row per broadcast, recipient and outcome: the first time that it followed the broadcast.
 with
@@ -47,14 +47,14 @@ moves as (
 recipients as (
     select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
     where
-        known_at >= {{ days_before(first_new_pull_at(), [var('chatfuel_attribution_days'), 8] | max) }}
+        known_at >= {{ days_before(first_new_pull_at(), [setting('chatfuel_attribution_days'), 8] | max) }}
         and {{ of_bots_with_new_pulls() }}
 ),
 
 known_outcomes as (
     select outcome_key from {{ this }}
     where
-        observed_at >= {{ days_before(first_new_pull_at(), var('chatfuel_attribution_days')) }}
+        observed_at >= {{ days_before(first_new_pull_at(), setting('chatfuel_attribution_days')) }}
         and {{ of_bots_with_new_pulls() }}
 ),
 
@@ -118,7 +118,7 @@ followed as (
             and new_events.chatfuel_user_id = recipients.chatfuel_user_id
             and new_events.observed_at >= recipients.known_at
             and coalesce(new_events.occurred_at, new_events.observed_at) > recipients.sent_at
-            and {{ days_before('new_events.observed_at', var('chatfuel_attribution_days')) }} <= recipients.sent_at
+            and {{ days_before('new_events.observed_at', setting('chatfuel_attribution_days')) }} <= recipients.sent_at
 ),
 
 keyed as (
