@@ -1,6 +1,7 @@
 {{ config(enabled=var('chatfuel__using_kpis')) }}
 -- Who answered the research question more than once, and did they change their mind?
--- How to read: one line per user; `opinion_now` is the last answer. What was answered before the first pull is known only if it changed.
+-- How to read: one line per user; `opinion_now` is the last answer. What was answered before the first pull is known
+-- only if it changed.
 with
 
 answers as (

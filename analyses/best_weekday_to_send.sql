@@ -1,6 +1,7 @@
 {{ config(enabled=var('chatfuel__using_broadcasts')) }}
 -- What weekday works? Opens, clicks and activity of broadcasts by the day of the week they were sent on (0 is Monday).
--- How to read: only broadcasts whose window is over. With fewer than five broadcasts on a weekday, the message tells more than the day.
+-- How to read: only broadcasts whose window is over. With fewer than five broadcasts on a weekday, the message tells
+-- more than the day.
 with
 
 broadcasts as (

@@ -1,7 +1,7 @@
 {{ config(enabled=var('chatfuel__using_broadcasts') and var('chatfuel__using_kpis')) }}
 -- Which broadcasts cost us most subscribers? For each 1,000 known recipients, how many unsubscribed or blocked the bot.
--- How to read: a user who leaves counts once, at first leaving, for the last broadcast before it. Only broadcasts whose window is over
--- are compared. After is not because: beside 5 of 1,000 who leave anyway, 6 are no cost.
+-- How to read: a user who leaves counts once, at first leaving, for the last broadcast before it. Only broadcasts
+-- whose window is over are compared. After is not because: beside 5 of 1,000 who leave anyway, 6 are no cost.
 with
 
 outcomes as (

@@ -1,5 +1,6 @@
 -- Who came back after a block, and how long were they gone? The windows of both events make it uncertain by some hours.
--- How to read: one line per block that ended. Who is still blocked is not here, so that the longest absences are missing.
+-- How to read: one line per block that ended. Who is still blocked is not here, so that the longest absences are
+-- missing.
 with
 
 events as (

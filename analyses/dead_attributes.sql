@@ -1,6 +1,6 @@
 -- Which attributes are dead? Listed and made by the team, but nobody has a value, or no value has changed for 90 days.
--- How to read: candidates to clean up, the emptiest first. Days count from the first pull at the earliest: in the first 90 days only empty
--- ones are listed.
+-- How to read: candidates to clean up, the emptiest first. Days count from the first pull at the earliest: in the
+-- first 90 days only empty ones are listed.
 select
     attribute_name,
     users_with_value,

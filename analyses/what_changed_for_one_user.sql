@@ -1,5 +1,6 @@
 -- What changed for one user? Here the one with most events; put another id in place of the CTE.
--- How to read: oldest first. It happened between `observed_after` and `observed_at`; at `occurred_at` where Chatfuel tells the time.
+-- How to read: oldest first. It happened between `observed_after` and `observed_at`; at `occurred_at` where Chatfuel
+-- tells the time.
 with
 
 chosen_user as (

@@ -1,8 +1,10 @@
 {{ config(enabled=var('chatfuel__using_broadcasts')) }}
--- Which side of an A/B test did better? Pairs of broadcasts, sent within an hour, whose audiences part the users by AB_Split.
--- How to read: the difference of the click rates (a less b) lies, 95 times of 100, between `from` and `to`. The verdict is "undecided"
--- if p, two-sided, is not below 0.05, or fewer than five clicked or did not on a side; then another test is needed, not a decision. Only
--- broadcasts whose window is over. With many tests, one of twenty is decided by chance.
+-- Which side of an A/B test did better? Pairs of broadcasts, sent within an hour, whose audiences part the users by
+-- AB_Split.
+-- How to read: the difference of the click rates (a less b) lies, 95 times of 100, between `from` and `to`. The
+-- verdict is "undecided" if p, two-sided, is not below 0.05, or fewer than five clicked or did not on a side; then
+-- another test is needed, not a decision. Only broadcasts whose window is over. With many tests, one of twenty is
+-- decided by chance.
 with
 
 broadcasts as (

@@ -7,6 +7,7 @@ view: fct_chatfuel__recipient_outcomes {
     description: "Identifies the row: a hash of bot, broadcast and user."
     sql: ${TABLE}.recipient_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

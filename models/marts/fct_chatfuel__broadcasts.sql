@@ -111,7 +111,8 @@ final as (
             cast(counted.followed_by_{{ response }} as {{ dbt.type_bigint() }}) as followed_by_{{ response }},
         {%- endfor %}
         {%- for response in responses %}
-            {{ rate('counted.followed_by_' ~ response, 'counted.known_recipients') }} as followed_by_{{ response }}_rate,
+            {{ rate('counted.followed_by_' ~ response, 'counted.known_recipients') }}
+                as followed_by_{{ response }}_rate,
         {%- endfor %}
         first_metrics.first_observed_at,
         counted.pulled_at as last_observed_at,

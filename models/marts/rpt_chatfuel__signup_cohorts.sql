@@ -54,7 +54,8 @@ final as (
         {{ rate('week_ends.reachable_users', 'cohorts.cohort_users') }} as reachable_rate,
         {{ rate('week_ends.seen_users', 'cohorts.cohort_users') }} as seen_rate,
         pull_dates.first_date < week_ends.signup_week as is_whole_cohort,
-        {{ days_between('week_ends.observed_week', 'pull_dates.last_activity_date') }} >= 6 as is_whole_week,
+        {{ days_between('week_ends.observed_week', 'pull_dates.last_activity_date') }}
+        >= 6 as is_whole_week,
         week_ends.pulled_at as observed_at,
     from week_ends
     inner join cohorts

@@ -110,7 +110,9 @@ nearest_broadcasts as (
         on
             judged.bot_id = broadcasts.bot_id
             and judged.date >= broadcasts.sent_date
-    where {{ days_between('broadcasts.sent_date', 'judged.date') }} <= 2
+    where
+        {{ days_between('broadcasts.sent_date', 'judged.date') }}
+        <= 2
     qualify
         row_number() over (
             partition by judged.kpi_value_key

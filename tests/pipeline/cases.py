@@ -13,7 +13,10 @@ CASES = {
     # ann leaves blocked and comes back reachable, after a gap of a year; bob blocks and unblocks on one day
     "base_adds_up_across_a_gap": [
         (DAY_1, {"ann": user(), "bob": user(), "cid": user(), "eve": user(status="blocked")}),
-        ("2024-06-03 19:30:00", {"ann": user(status="blocked"), "bob": user(status="blocked"), "cid": user()}),
+        (
+            "2024-06-03 19:30:00",
+            {"ann": user(status="blocked"), "bob": user(status="blocked"), "cid": user()},
+        ),
         (DAY_2, {"bob": user(), "cid": user(), "dan": user()}),
         ("2025-07-13 07:30:00", {"ann": user(), "bob": user(), "dan": user(status="blocked"), "fay": user()}),
         ("2025-07-14 07:30:00", {"ann": user(), "bob": user(), "dan": user(), "fay": user()}),
