@@ -165,7 +165,7 @@ def test_base_adds_up_across_a_gap(case):
     assert days == [
         (date(2024, 6, 3), 0.5, 3, 0, 0, 0, -2, 0, 1),
         (date(2024, 6, 4), 0.5, 1, 1, 0, 1, 0, 0, 3),
-        (date(2024, 12, 22), 404.0, 3, 1, 1, 0, -1, -1, 3),
+        (date(2024, 12, 23), 404.0, 3, 1, 1, 0, -1, -1, 3),
         (date(2025, 7, 13), 1.0, 3, 0, 0, 1, 0, 0, 4),
     ]
     gap = case.rows("*", "chatfuel.rpt_chatfuel__daily_kpis", "pull_count = 0")
