@@ -43,12 +43,16 @@ class Entry(msgspec.Struct):
     block_title: str | None = None
 
 
+class Count(float):
+    """A number of users, given as 52415 or as the text 52,415."""
+
+
 class BroadcastResult(msgspec.Struct):
     """The result of a broadcast."""
 
     block_title: str | None = None
     in_progress: bool | None = None
-    total_users: float | None = None
+    total_users: Count | None = None
 
 
 class Block(msgspec.Struct):
@@ -70,6 +74,8 @@ class Shape(NamedTuple):
     kind: Any
 
 
+# What SQL reads as a number of users too: the macro whole_number.
+COUNT = r"[0-9]{1,18}|[0-9]{1,3}(,[0-9]{3}){1,5}"
 # By raw table.
 SHAPES = {
     "attributes": Shape(("data", "bot", "variableSuggest"), list[Attribute]),
@@ -105,10 +111,21 @@ def pick(content: Any, shape: Shape, what: str) -> tuple[Any, Any]:
         content = content[key]
     try:
         # What is meant plainly is taken, a number in quotes.
-        return content, msgspec.convert(content, shape.kind, strict=False)
+        return content, msgspec.convert(content, shape.kind, strict=False, dec_hook=_count)
     except (msgspec.ValidationError, RecursionError) as error:
         problem = _problem(str(error), ".".join(shape.path))
     raise ContractError(f"Chatfuel's answer to {what}: {problem}. Its API has changed.")
+
+
+def _count(_: type, value: Any) -> Count:
+    if isinstance(value, str) and re.fullmatch(COUNT, value):
+        value = value.replace(",", "")
+    try:
+        if not isinstance(value, bool):
+            return Count(value)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError("Expected `float`")
 
 
 def _problem(message: str, path: str) -> str:

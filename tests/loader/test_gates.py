@@ -73,7 +73,7 @@ def test_what_landed_and_was_not_loaded_is_loaded_first(pull, query, monkeypatch
         raise WarehouseError("down")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DuckDBWarehouse, "load", refuse)
+        patch.setattr(DuckDBWarehouse, "write", refuse)
         assert pull().exit_code == 6
     result = pull("--as-of", "2024-06-04T07:30:00Z")
     assert result.exit_code == 0
