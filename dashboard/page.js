@@ -13,8 +13,8 @@ const STEPS = SETTINGS.engagement_steps.split(",");
 const OPINIONS = SETTINGS.opinions.split(",");
 
 // ---------------------------------------------------------------- numbers and days
-const number = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 }); // as the reader writes numbers
+const oneDecimal = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const count = (value) => (value == null ? "–" : number.format(value));
 const percent = (value) => (value == null ? "–" : oneDecimal.format(100 * value) + " %");
 const label = (name) => (name === "none" ? "no step" : name.replaceAll("_", " "));
@@ -81,16 +81,20 @@ function readHash() {
   state.sort = COLUMNS.some((column) => column.field === asked.get("sort")) ? asked.get("sort") : "sent_at";
   state.up = asked.get("up") === "1";
   state.cohort = asked.get("cohort") === "seen" ? "seen" : "reachable";
+  writeHash({ isStep: false });
 }
 
-function writeHash() {
+// Another page, bot or range is a step that Back undoes; what only refines the page, or came with the address, is none.
+function writeHash({ isStep = true } = {}) {
   const hash = new URLSearchParams({ page: state.page, from: state.from, to: state.to });
   if (BOTS.length > 1) hash.set("bot", state.bot);
   if (state.search) hash.set("search", state.search);
   if (state.sort !== "sent_at" || state.up) hash.set("sort", state.sort);
   if (state.up) hash.set("up", "1");
   if (state.cohort !== "reachable") hash.set("cohort", state.cohort);
-  history.replaceState(null, "", "#" + hash);
+  const before = new URLSearchParams(location.hash.slice(1));
+  const isOther = ["page", "bot", "from", "to"].some((name) => before.get(name) !== hash.get(name));
+  history[isStep && isOther ? "pushState" : "replaceState"](null, "", "#" + hash);
 }
 
 const inRange = (day) => day >= state.from && day <= state.to;
@@ -150,13 +154,15 @@ function sparkline(values) {
 
 // ---------------------------------------------------------------- charts
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const separator = (kind) => number.formatToParts(1234567).concat(oneDecimal.formatToParts(0.5)).find((part) => part.type === kind)?.value ?? "";
+const formatLocale = { decimal: separator("decimal"), thousands: separator("group"), grouping: [3], currency: ["", ""] };
 let drawing = [];
 let views = [];
 
 function chart(title, spec, values, { width = "", note = "", height = 220 } = {}) {
   if (!values.length) return panel(title, note, make("p", { class: "empty" }, "Nothing in this range."), width);
   const place = make("div", { class: "chart" });
-  const head = panel(title, note, place, width);
+  const head = panel(title, note, make("div", {}, place, asTable(title, spec, values)), width);
   const full = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     description: `${title}. ${note}`,
@@ -180,9 +186,42 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
     },
   };
   drawing.push(
-    window.vegaEmbed(place, full, { actions: false, renderer: days() > 400 ? "canvas" : "svg", tooltip: { theme: "custom" } }).then(({ view }) => views.push(view)),
+    window.vegaEmbed(place, full, { actions: false, renderer: days() > 400 ? "canvas" : "svg", tooltip: { theme: "custom" }, formatLocale }).then(({ view }) => views.push(view)),
   );
   return head;
+}
+
+// What a chart draws, as a table and as CSV: the columns are those of its tooltip.
+function asTable(title, spec, values) {
+  const columns = [spec, ...(spec.layer ?? [])].map((part) => part.encoding?.tooltip).filter(Boolean).at(-1);
+  const show = ({ format }, value) => (value == null || !format ? (value ?? "–") : format.endsWith("%") ? percent(value) : number.format(value));
+  const body = make("div", {});
+  const details = make("details", { ontoggle: () => {
+    if (!details.open || body.firstChild) return;
+    body.append(
+      make("button", { type: "button", class: "csv", onclick: () => saveCsv(title, columns, values) }, "Save as CSV"),
+      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}, table` },
+        make("table", {},
+          make("thead", {}, make("tr", {}, ...columns.map((column) => make("th", { class: "plain", scope: "col" }, column.title)))),
+          make("tbody", {}, ...values.map((row) => make("tr", {}, ...columns.map((column) => make("td", {}, String(show(column, row[column.field]))))))),
+        ),
+      ),
+    );
+  } }, make("summary", {}, "Table"), body);
+  return details;
+}
+
+function saveCsv(title, columns, values) {
+  const quoted = (value) => {
+    // a text that begins like a formula stays a text in a spreadsheet
+    const text = typeof value === "string" ? value.replace(/^(?=[=+\-@\t\r])/, "'") : String(value ?? "");
+    return `"${text.replaceAll('"', '""')}"`;
+  };
+  const lines = [columns.map((column) => column.title), ...values.map((row) => columns.map((column) => row[column.field]))];
+  const csv = lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
+  const link = make("a", { download: `${title}, ${state.from} to ${state.to}.csv`, href: URL.createObjectURL(new Blob(["\ufeff", csv], { type: "text/csv" })) });
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 const xDay = (extra = {}) => ({ field: "t", type: "temporal", scale: { type: "utc", domain: [toTime(state.from), toTime(state.to)] }, axis: { format: days() > 400 ? "%b %Y" : "%-d %b", title: null }, ...extra });
@@ -213,7 +252,7 @@ function bars(title, kinds, colors, values, options) {
         x: xDay({ scale: { type: "utc", domain: [toTime(state.from), toTime(state.to) + DAY] } }),
         x2: { field: "end", type: "temporal" },
         y2: { field: "high" },
-        y: { field: "low", type: "quantitative", title: null, scale: { zero: true }, axis: { labelExpr: "format(abs(datum.value), ',d')" } },
+        y: { field: "low", type: "quantitative", title: null, scale: { zero: true }, axis: { labelExpr: "format(abs(datum.value), ',d')", tickMinStep: 1 } },
         color: { field: "kind", type: "nominal", ...palette(kinds, colors) },
         tooltip: tip(["day", width === 7 ? "Week" : "Day"], ["name", "Kind"], ["users", "Users", ",d"]),
       },
@@ -247,10 +286,10 @@ function lines(title, names, colors, field, options) {
   chart(
     title,
     {
-      mark: { type: "line", strokeWidth: 2, point: values.length > 400 ? false : { size: 18, filled: true }, interpolate: "monotone" },
+      mark: { type: "line", strokeWidth: 2, point: { size: values.length > 400 ? 40 : 18, filled: true, opacity: values.length > 400 ? 0 : 1 } },
       encoding: {
         x: xDay(),
-        y: { field: "users", type: "quantitative", title: null, scale: { zero: options.zero ?? true }, axis: { format: ",d" } },
+        y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } },
         color: { field: "kpi", type: "nominal", ...palette(names, colors), ...(names.length === 1 ? { legend: null } : {}) },
         tooltip: tip(["day", "Day"], ["name", "KPI"], ["users", "Users", ",d"]),
       },
@@ -312,18 +351,18 @@ function overview() {
           encoding: { x: xDay(), ...(sent.length > 40 ? { y: { datum: 0, type: "quantitative" } } : {}), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
         },
         {
-          mark: { type: "line", color: color("c1"), opacity: days() > 200 ? 0.15 : 0.45, strokeWidth: 1.2, point: activeRows.length > 120 ? false : { size: 24, filled: true, color: color("c1") } },
-          encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d" } }, tooltip: tip(["day", "Day"], ["users", "Active users", ",d"], ["trend", "Mean of 7 days", ",.1f"]) },
+          mark: { type: "line", color: color("c1"), opacity: days() > 200 ? 0.15 : 0.45, strokeWidth: 1.2, point: { size: 24, filled: true, color: color("c1"), opacity: activeRows.length > 120 ? 0 : 1 } },
+          encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["day", "Day"], ["users", "Active users", ",d"], ["trend", "Mean of 7 days", ",.1f"]) },
         },
-        { mark: { type: "line", color: color("c1"), strokeWidth: 2.5, interpolate: "monotone" }, encoding: { x: xDay(), y: { field: "trend", type: "quantitative" } } },
+        { mark: { type: "line", color: color("c1"), strokeWidth: 2.5 }, encoding: { x: xDay(), y: { field: "trend", type: "quantitative" } } },
       ],
     },
     activeRows.some((row) => row.users != null) ? activeRows : [],
     { note: "Each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240 },
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
-  lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", zero: false, note: "Users by their answer to the research question." });
-  lines("Growth of the base", ["new_subscribers"], ["c1"], "total_users", { width: "half", zero: false, note: "Users whom the bot can reach and who are not unsubscribed, at the end of the day." });
+  lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", note: "Users by their answer to the research question." });
+  lines("Growth of the base", ["new_subscribers"], ["c1"], "total_users", { width: "half", note: "Users whom the bot can reach and who are not unsubscribed, at the end of the day." });
   const flows = ["new_subscribers", "blocked", "unsubscribed"].flatMap((name) =>
     kpi(name).map((row) => ({ date: row.date, kind: name, flow: name === "new_subscribers" ? row.users : -row.users })),
   );
@@ -335,7 +374,7 @@ function overview() {
 
 // ---------------------------------------------------------------- Broadcasts
 const COLUMNS = [
-  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) },
+  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) + (row.is_mature ? "" : " · so far") },
   { field: "message", name: "Message and audience" },
   { field: "recipients", name: "Recipients", show: (row) => count(row.recipients) },
   { field: "open_rate", name: "Opened", show: (row) => percent(row.open_rate) },
@@ -351,20 +390,20 @@ function broadcasts() {
   const ordered = rows("broadcasts").reverse(); // those before the range too, for the trend
   const rates = ["opened", "clicked"].flatMap((kind) => {
     const values = ordered.map((row) => row[kind === "opened" ? "open_rate" : "click_rate"]);
-    const trend = rolling(values, 5, 3);
-    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients })).filter((row) => inRange(row.date));
+    const trend = rolling(values.map((value, position) => (ordered[position].is_mature ? value : null)), 5, 3).map((mean, position) => (ordered[position].is_mature ? mean : null));
+    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients, isMature: row.is_mature, state: row.is_mature ? "final" : "so far" })).filter((row) => inRange(row.date));
   });
   chart(
     "Opens and clicks",
     {
       encoding: { x: xDay(), color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) } },
       layer: [
-        { mark: { type: "point", filled: true, size: 46, opacity: 0.75 }, encoding: { y: { field: "rate", type: "quantitative", title: null, axis: { format: ".0%" } }, tooltip: tip(["day", "Sent"], ["name", "Counter"], ["rate", "Share of recipients", ".1%"], ["recipients", "Recipients", ",d"], ["text", "Message"]) } },
-        { mark: { type: "line", strokeWidth: 2.5, interpolate: "monotone" }, encoding: { y: { field: "trend", type: "quantitative" } } },
+        { mark: { type: "point", size: 46, opacity: 0.85 }, encoding: { fill: { condition: { test: "datum.isMature", field: "kind", type: "nominal", legend: null }, value: color("card") }, y: { field: "rate", type: "quantitative", title: null, axis: { format: ".0%" } }, tooltip: tip(["day", "Sent"], ["name", "Counter"], ["rate", "Share of recipients", ".1%"], ["recipients", "Recipients", ",d"], ["state", "State"], ["text", "Message"]) } },
+        ...(rates.some((row) => row.trend != null) ? [{ mark: { type: "line", strokeWidth: 2.5 }, encoding: { y: { field: "trend", type: "quantitative" } } }] : []),
       ],
     },
     rates,
-    { note: "Share of the recipients of each broadcast; the line is the mean of five broadcasts." },
+    { note: "Share of the recipients of each broadcast; the line is the mean of five broadcasts. Empty points can still rise, and are not in the line." },
   );
   const body = make("tbody");
   const shown = make("span", { id: "shown", role: "status" });
@@ -416,12 +455,25 @@ function broadcasts() {
 }
 
 // ---------------------------------------------------------------- Journeys
+// A group that is too small to show has no number: it is in no sum, and the reader is told.
+function leftOutNote(found) {
+  const groups = found.filter((row) => row.users == null).length;
+  return groups ? ` Left out, and in no sum: ${count(groups)} groups of fewer than ${SETTINGS.min_group} users.` : "";
+}
+
 function journeys() {
   const moves = ranged("transitions");
   const steps = ["none", ...STEPS];
   const cells = steps.flatMap((from) =>
-    steps.filter((to) => to !== from).map((to) => ({ from: label(from), to: label(to), users: sum(moves.filter((move) => move.from_step === from && move.to_step === to).map((move) => move.users)) })),
+    steps.filter((to) => to !== from).map((to) => {
+      const found = moves.filter((move) => move.from_step === from && move.to_step === to);
+      const users = sum(found.map((move) => move.users));
+      const leftOut = found.filter((move) => move.users == null).length;
+      return { from: label(from), to: label(to), users, leftOut, shown: leftOut ? (users ? `${count(users)}+` : "left out") : count(users) };
+    }),
   );
+  const strongest = Math.max(1, ...cells.map((cell) => cell.users));
+  const leftOut = leftOutNote(moves);
   const heat = (field, domain) => ({ field, type: "quantitative", scale: { range: [color("heat0"), color("heat")], interpolate: "rgb", ...domain }, legend: null });
   chart(
     "From step to step",
@@ -429,24 +481,24 @@ function journeys() {
       encoding: {
         x: { field: "to", type: "nominal", sort: steps.map(label), axis: { title: "to", orient: "top", labelAngle: 0 } },
         y: { field: "from", type: "nominal", sort: steps.map(label), axis: { title: "from" } },
-        tooltip: tip(["from", "From"], ["to", "To"], ["users", "Moves", ",d"]),
+        tooltip: tip(["from", "From"], ["to", "To"], ["shown", "Moves"], ["leftOut", "Days left out", ",d"]),
       },
       layer: [
         { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("users", { domainMin: 0 }) } },
-        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "users", type: "quantitative", format: ",d" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
+        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "shown", type: "nominal" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
       ],
     },
-    moves.length ? cells.map((cell) => ({ ...cell, isDark: isDark(cell.users / Math.max(...cells.map(({ users }) => users))) })) : [],
-    { width: "half", note: "Moves in the range. A user counts once a day for each move.", height: 240 },
+    moves.length ? cells.map((cell) => ({ ...cell, isDark: isDark(cell.users / strongest) })) : [],
+    { width: "half", note: `Moves in the range. A user counts once a day for each move.${leftOut}`, height: 240 },
   );
   const rank = Object.fromEntries(steps.map((step, position) => [step, position]));
-  const flows = moves.map((move) => {
+  const flows = moves.filter((move) => move.users != null).map((move) => {
     const up = rank[move.to_step] > rank[move.from_step];
     return { date: move.date, kind: up ? "up" : "down", flow: up ? move.users : -move.users };
   });
   bars("Up and down", ["up", "down"], ["c1", "c5"], flows, {
     width: "half",
-    note: "Moves to a higher step above the line, to a lower one or none below.",
+    note: `Moves to a higher step above the line, to a lower one or none below.${leftOut}`,
     height: 240,
   });
   const field = `${state.cohort}_users`;
@@ -518,7 +570,7 @@ function dataPage() {
   );
   chart(
     "Users in each pull",
-    { mark: { type: "line", strokeWidth: 2, color: color("c1"), point: days() > 120 ? false : { size: 18, filled: true, color: color("c1") } }, encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, scale: { zero: false }, axis: { format: ",d" } }, tooltip: tip(["pulled_at", "Pulled at"], ["users", "Users", ",d"]) } },
+    { mark: { type: "line", strokeWidth: 2, color: color("c1"), point: { size: days() > 120 ? 40 : 18, filled: true, color: color("c1"), opacity: days() > 120 ? 0 : 1 } }, encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["pulled_at", "Pulled at"], ["users", "Users", ",d"]) } },
     pulls.filter((row) => inRange(row.date)).map(timed),
     { width: "half", note: "A sudden step that no broadcast explains is worth a look." },
   );
@@ -541,13 +593,19 @@ function dataPage() {
 // ---------------------------------------------------------------- the page
 const DRAW = { overview, broadcasts, journeys, data: dataPage };
 
+function fillDates() {
+  // to set a field, even to what it shows, interrupts who types in it
+  for (const end of ["from", "to"]) if ($(end).value !== state[end]) $(end).value = state[end];
+}
+
 async function show(focus) {
   document.body.removeAttribute("data-ready");
   writeHash();
   views.forEach((view) => view.finalize());
   views = [];
   drawing = [];
-  $("as-of").textContent = DATA.pulls.date.length ? `as of ${longDay(last)}` : "";
+  const pulledAt = rows("pulls").at(-1)?.pulled_at;
+  $("as-of").textContent = pulledAt ? `last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
   $("pages").replaceChildren(
     ...Object.entries(PAGES).map(([page, name]) => make("button", { type: "button", "data-page": page, "aria-current": page === state.page ? "page" : false, onclick: () => { state.page = page; show(`[data-page="${page}"]`); } }, name)),
   );
@@ -561,8 +619,7 @@ async function show(focus) {
         return make("button", { type: "button", "data-days": days, "aria-pressed": String(pressed), onclick: () => { setRange(Number(days)); show(`[data-days="${days}"]`); } }, name);
       }),
   );
-  $("from").value = state.from;
-  $("to").value = state.to;
+  fillDates();
   $("main").replaceChildren();
   DRAW[state.page]();
   if (typeof focus === "string") document.querySelector(focus)?.focus({ preventScroll: true });
@@ -571,13 +628,20 @@ async function show(focus) {
   if (drawn === drawing) document.body.dataset.ready = state.page;
 }
 
+// While a year is typed, the browser reports years 2, 20 and 202: a day that the data cannot have waits until the field is left.
+function takeDates() {
+  const [from, to] = [$("from").value, $("to").value];
+  if (!from || !to || (from === state.from && to === state.to)) return;
+  [state.from, state.to] = from > to ? [to, from] : [from, to];
+  show();
+}
 for (const end of ["from", "to"]) {
   $(end).addEventListener("change", () => {
-    if (!$(end).value) return;
-    state[end] = $(end).value;
-    if (state.from > state.to) [state.from, state.to] = [state.to, state.from];
-    show();
+    const day = $(end).value;
+    if (day >= first && day <= last && $("from").value <= $("to").value) takeDates();
   });
+  $(end).addEventListener("blur", () => { takeDates(); fillDates(); });
+  $(end).addEventListener("keydown", (event) => { if (event.key === "Enter") takeDates(); });
 }
 $("bot-label").hidden = BOTS.length < 2;
 $("bot").append(...BOTS.map((bot) => make("option", { value: bot }, bot)));

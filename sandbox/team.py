@@ -174,8 +174,10 @@ class Team:
         if week % 2 == 1:
             removed = next(one for one in segments.values() if one.name.startswith("week"))
             del segments[removed.id]
-            renamed = next(one for one in segments.values() if one.name.startswith("seg "))
-            segments[renamed.id] = Segment(renamed.id, renamed.name.removeprefix("seg "), renamed.filter)
+            # of a small bot all are renamed some day
+            renamed = next((one for one in segments.values() if one.name.startswith("seg ")), None)
+            if renamed:
+                segments[renamed.id] = Segment(renamed.id, renamed.name.removeprefix("seg "), renamed.filter)
 
     def _segment(self, name: str) -> Parameter:
         segment = next(one for one in self._bot.segments.values() if one.name == name)

@@ -83,7 +83,7 @@ def statements(script):
     """The statements of a script of a step, or the one statement that it is."""
     if "begin transaction" not in script:
         return [script]
-    temporary = f"`{GCP_PROJECT}.{DATASET}.chatfuel_step_rows`"
+    temporary = f"`{GCP_PROJECT}`.`{DATASET}`.`chatfuel_step_rows`"
     named = script.replace("temp table", "table").replace("chatfuel_step_rows", temporary)
     parts = [part.strip() for part in named.split(";\n")]
     return [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from datetime import date, datetime
 from functools import cache, cached_property
 from typing import Any
@@ -46,6 +45,7 @@ _KINDS = {
 # BigQuery's own aliases, which GoogleSQL leaves to the product.
 _ALIASES = {"BIGINT": "INT64", "INTEGER": "INT64", "INT": "INT64"}
 _NAMES = {int(kind): name for name, kind in _KINDS.items()}
+ARRAY_ROWS = 500
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -149,13 +149,14 @@ class Oracle:
         return Analyzer(_options(), catalog)
 
 
-def inline(columns: Columns, rows: Iterable[dict[str, Any]]) -> str:
-    """A query that gives rows, as typed literals."""
+def inline(columns: Columns, rows: list[dict[str, Any]]) -> str:
+    """A query that gives rows, as typed literals. The evaluator takes no array above 1 MiB, so there are several."""
     fields = ", ".join(f"`{name}` {kind}" for name, kind in columns.items())
-    literals = ",\n".join(
-        "struct(" + ", ".join(_literal(row[name]) for name in columns) + ")" for row in rows
+    structs = ["struct(" + ", ".join(_literal(row[name]) for name in columns) + ")" for row in rows]
+    parts = (structs[start : start + ARRAY_ROWS] for start in range(0, max(len(structs), 1), ARRAY_ROWS))
+    return " union all ".join(
+        f"select * from unnest(array<struct<{fields}>>[{','.join(part)}])" for part in parts
     )
-    return f"select * from unnest(array<struct<{fields}>>[{literals}])"
 
 
 def _literal(value: Any) -> str:

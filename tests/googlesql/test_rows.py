@@ -13,7 +13,6 @@ from tests.pipeline.bots import RAW_SCHEMA
 pytestmark = [pytest.mark.googlesql, pytest.mark.xdist_group("bigquery"), pytest.mark.timeout(1500)]
 
 
-@pytest.mark.xfail(reason="the evaluator takes no input above 1 MiB, and the users of the story are more")
 def test_google_s_own_evaluator_gives_the_rows_of_duckdb(judged):
     different, story = [], judged.story
     for name, node in story.nodes.items():

@@ -49,7 +49,6 @@ READ_WHOLE = {
 }
 
 
-@pytest.mark.xfail(reason="the temporary table of a step is not in the catalogue yet")
 def test_bigquery_would_accept_every_statement(judged):
     assert judged.rejected == []
 

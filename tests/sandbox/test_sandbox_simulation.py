@@ -375,3 +375,8 @@ def test_phone_numbers_and_addresses_are_partly_malformed(month):
     assert any(any(letter.isalpha() for letter in phone) for phone in phones)
     assert any("@" in email for email in emails)
     assert any("@" not in email for email in emails)
+
+
+def test_a_small_bot_lives_on_when_all_its_segments_are_renamed():
+    with running(users=20, attributes=40, day=408) as sandbox:
+        assert '"seg ' not in json.dumps(Client(sandbox).data(SEGMENTS))
