@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # Chatfuel began in 2015. A clock may be a little ahead.
 _FIRST, _AHEAD = datetime(2015, 1, 1, tzinfo=UTC), timedelta(hours=1)
+_NO_ZONE = "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
 _UNEXPECTED = "unexpected error. Please report it with this traceback."
 _EXIT_CODES = """\b
 Exit codes:
@@ -117,7 +118,7 @@ class _Loader:
             click.echo(json.dumps(record) if self.as_json else text)
         except OSError as error:
             raise LoaderError(
-                f"The results cannot be shown: {error.strerror}. What was done stands."
+                f"The results cannot be shown: {error.strerror}. What was done stands: `pulls` lists it."
             ) from None
 
     def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -536,7 +537,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         )
     if unread:
         reasons = " ".join(error.message for error in unread)
-        raise RefusedError(f"The person may still be in what could not be read. {reasons}")
+        raise RefusedError(
+            f"The person may still be in what could not be read: {reasons} Then run the same command again."
+        )
 
 
 @_verb
@@ -686,14 +689,12 @@ def _zone() -> ZoneInfo | None:
         return ZoneInfo(variables["chatfuel_timezone"])
     except FileNotFoundError:
         if project.exists():
-            raise ConfigurationError("chatfuel_timezone in dbt_project.yml is no time zone.") from None
+            raise ConfigurationError(_NO_ZONE) from None
         return None
     except yaml.YAMLError:
         raise ConfigurationError("dbt_project.yml is no YAML. Mend it.") from None
     except (KeyError, OSError, ValueError, TypeError, AttributeError):
-        raise ConfigurationError(
-            "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
-        ) from None
+        raise ConfigurationError(_NO_ZONE) from None
 
 
 def _local_time() -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from loader import __version__
-from loader.answers import Attribute, BroadcastResult, Entry
+from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
 from loader.convert import convert, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
@@ -89,7 +89,7 @@ def fetch(
     for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = entry.id, str(entry.block_id)
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
-            raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
+            raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name. {CHANGED}")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
         folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, progress, **facts)

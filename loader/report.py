@@ -31,7 +31,7 @@ def make_report(warehouse: Warehouse, failed: str | None) -> Report:
     """
     lines, problems = [], [f"{failed} failed"] if failed else []
     try:
-        checks = warehouse.health()
+        checks = sorted(warehouse.health(), key=lambda check: (check["bot_id"], check["check_number"]))
         if not checks:
             is_pulled = bool(warehouse.committed_pulls())
             problems.append(

@@ -164,7 +164,9 @@ def read_settings() -> Settings:
     bot_ids = tuple(part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip())
     for bot_id in bot_ids:
         if not is_bot_id(bot_id):
-            raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
+            raise ConfigurationError(
+                f"CHATFUEL_BOT_ID holds {bot_id!r}, which is no id. Copy it from the dashboard's address."
+            )
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
@@ -198,7 +200,9 @@ def _token(values: Mapping[str, str]) -> str:
         try:
             token = Path(file).expanduser().read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"CHATFUEL_TOKEN_FILE cannot be read: {error}.") from error
+            raise ConfigurationError(
+                f"CHATFUEL_TOKEN_FILE cannot be read: {error}. Set it to a text file."
+            ) from error
     # What is pasted from a browser's developer tools often begins with the scheme.
     token = token.removeprefix("Bearer ").strip()
     hide(token)

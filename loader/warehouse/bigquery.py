@@ -157,7 +157,7 @@ class BigQueryWarehouse(Warehouse):
 
     def health(self) -> list[dict[str, Any]]:
         """Return what dbt says of pipeline and data; nothing before its first build."""
-        return self.read(f"select * from `{self._marts}`.{HEALTH} order by bot_id, check_number")
+        return self.read(f"select * from `{self._marts}`.{HEALTH}")
 
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""

@@ -99,7 +99,9 @@ class DuckDBWarehouse(Warehouse):
 
     def health(self) -> list[dict[str, Any]]:
         """Return what dbt says of pipeline and data; nothing before its first build."""
-        return self.read(f"from chatfuel.{HEALTH} order by bot_id, check_number")
+        # With the database's name, which is the file's: it may be that of the schema too.
+        names = self.read("select current_database() as name")
+        return [row for name in names for row in self.read(f'from "{name["name"]}".chatfuel.{HEALTH}')]
 
     def check_writable(self) -> None:
         """Try whether the file could be written, without writing."""

@@ -77,6 +77,14 @@ def test_a_problem_is_told_with_its_remedy(run, pull, built):
     assert lines(run("report", "--json"))["Pipeline"] == "Days of bot botA: the state. Add them."
 
 
+def test_a_warehouse_may_be_called_as_the_schema_is(run, pull, built, tmp_path, monkeypatch):
+    pull()
+    built(Users=None)
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / "chatfuel.duckdb")
+    monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(tmp_path / "chatfuel.duckdb"))
+    assert lines(run("report", "--json"))["Pipeline"] == "well"
+
+
 def test_nothing_pulled_is_a_problem(run):
     assert lines(run("report", "--json"))["Pipeline"] == "nothing was ever pulled"
 
