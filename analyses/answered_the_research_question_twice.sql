@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_kpis')) }}
 -- Who answered the research question more than once, and did they change their mind?
 with
 

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_broadcasts')) }}
 -- What weekday works? Opens, clicks and activity of broadcasts by the day of the week they were sent on (0 is Monday).
 with
 

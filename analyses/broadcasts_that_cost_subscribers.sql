@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_broadcasts')) }}
 -- Which broadcasts cost us most subscribers? Recipients who left within the attribution window, for each 1,000 of them.
 select
     sent_date,

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_kpis')) }}
 -- How long does it take from sign-up to advocate? Users whom we saw become one, by the week in which they signed up.
 with
 

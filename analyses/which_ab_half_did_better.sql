@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_broadcasts')) }}
 -- Which half of an A/B test did better? Broadcasts on one day whose audiences part the users by AB_Split.
 with
 

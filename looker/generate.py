@@ -73,7 +73,8 @@ def generate(manifest: dict[str, Any]) -> dict[str, str]:
 
 
 def _view(node: dict[str, Any], measures: list[dict[str, Any]], personal: set[str]) -> dict[str, Any]:
-    keys = [key for one in node["constraints"] if one["type"] == "primary_key" for key in one["columns"]]
+    # a mart's own key stands first
+    keys = [name for name in list(node["columns"])[:1] if name.endswith("_key")]
     dimensions, groups = [], []
     for name, column in node["columns"].items():
         field: dict[str, Any] = {"description": _line(column["description"]), "sql": f"${{TABLE}}.{name}"}
@@ -130,11 +131,12 @@ def _measures(manifest: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _measure(measure: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
-    field = {"name": measure["name"], "description": _line(measure["description"])}
+    name = measure["name"].removeprefix("chatfuel_")
+    field = {"name": name, "description": _line(measure["description"])}
     if "parts" in measure:
         # beside the rate of each row, which is a dimension
-        field["name"] = f"overall_{measure['name']}"
-        above, below = measure["parts"]
+        field["name"] = f"overall_{name}"
+        above, below = (part.removeprefix("chatfuel_") for part in measure["parts"])
         sql = f"1.0 * ${{{above}}} / nullif(${{{below}}}, 0)"
         return field | {"type": "number", "value_format_name": "percent_1", "sql": sql}
     field["type"] = measure["agg"]

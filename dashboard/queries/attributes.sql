@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard')) }}
 -- How many attributes there are, and how many of them nobody has used for 90 days.
 select
     bot_id,

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_broadcasts')) }}
 -- Every broadcast that was sent, with its counters and what followed among its recipients, and whether both are final.
 with
 
@@ -30,7 +31,8 @@ select
     {{ suppress_small('broadcasts.followed_by_moved_up') }} as followed_by_moved_up,
     {{ suppress_small('broadcasts.followed_by_unsubscribed') }} as followed_by_unsubscribed,
     {{ suppress_small('broadcasts.followed_by_blocked') }} as followed_by_blocked,
-    {{ days_between('broadcasts.sent_date', 'last_pulls.last_pull_date') }} > {{ var('chatfuel_attribution_days') }} as is_mature,
+    {{ days_between('broadcasts.sent_date', 'last_pulls.last_pull_date') }}
+    > {{ setting('chatfuel_attribution_days') }} as is_mature,
 from {{ ref('fct_chatfuel__broadcasts') }} as broadcasts
 inner join last_pulls
     on broadcasts.bot_id = last_pulls.bot_id

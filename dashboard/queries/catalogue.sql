@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard')) }}
 -- Attributes that came or went since the first pull.
 with
 

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_cohorts')) }}
 -- What became of those who signed up in one week, for twelve weeks.
 select
     bot_id,

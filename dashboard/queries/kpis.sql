@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_kpis')) }}
 -- Every KPI of every day; a day without a pull has no numbers.
 select
     bot_id,

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard')) }}
 -- The pulls that history is made of.
 select
     pulls.bot_id,

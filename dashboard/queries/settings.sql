@@ -1,7 +1,8 @@
+{{ config(enabled=var('chatfuel__using_dashboard')) }}
 -- What the page has to know of the project's variables.
 select
-    '{{ var("chatfuel_engagement_steps") | join(",") }}' as engagement_steps,
-    '{{ var("chatfuel_opinions") | join(",") }}' as opinions,
+    '{{ setting("chatfuel_engagement_steps") | join(",") }}' as engagement_steps,
+    '{{ setting("chatfuel_opinions") | join(",") }}' as opinions,
     '{{ var("chatfuel_timezone") }}' as timezone,
-    {{ var('chatfuel_attribution_days') }} as attribution_days,
-    {{ var('chatfuel_dashboard_min_group') }} as min_group
+    {{ setting('chatfuel_attribution_days') }} as attribution_days,
+    {{ setting('chatfuel_dashboard_min_group') }} as min_group

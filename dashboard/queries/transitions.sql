@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_dashboard') and var('chatfuel__using_kpis')) }}
 -- Who moved from step to step, day by day.
 select
     bot_id,

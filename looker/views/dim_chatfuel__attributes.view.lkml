@@ -7,6 +7,7 @@ view: dim_chatfuel__attributes {
     description: "Identifies the attribute: a hash of bot and name."
     sql: ${TABLE}.attribute_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

@@ -7,6 +7,7 @@ view: rpt_chatfuel__daily_kpis {
     description: "Identifies the row: a hash of bot and day."
     sql: ${TABLE}.bot_day_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

@@ -7,6 +7,7 @@ view: rpt_chatfuel__engagement_transitions {
     description: "Identifies the row: a hash of bot, day and both steps."
     sql: ${TABLE}.transition_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

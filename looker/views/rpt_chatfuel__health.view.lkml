@@ -7,6 +7,7 @@ view: rpt_chatfuel__health {
     description: "Identifies the row: a hash of bot and check."
     sql: ${TABLE}.check_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

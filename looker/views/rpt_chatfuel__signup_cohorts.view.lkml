@@ -7,6 +7,7 @@ view: rpt_chatfuel__signup_cohorts {
     description: "Identifies the row: a hash of bot and both weeks."
     sql: ${TABLE}.cohort_age_key ;;
     type: string
+    primary_key: yes
     hidden: yes
   }
 

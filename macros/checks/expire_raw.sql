@@ -5,13 +5,12 @@
 {% macro expire_raw() %}
     {% set days = var('chatfuel_raw_retention_days') %}
     {% if days is not integer or days < 1 %}
-        {% do exceptions.raise_compiler_error(
-            "chatfuel_raw_retention_days is '" ~ days ~ "'. Set it in dbt_project.yml to the days that raw rows are kept, 1 or more."
-        ) %}
+        {% do chatfuel.refuse_variable('chatfuel_raw_retention_days', "the days that raw rows are kept, 1 or more") %}
     {% endif %}
     {% set pulls = source('chatfuel', 'pulls') %}
-    {% for row in run_query("select bot_id, max(pulled_at) as pulled_at from " ~ pulls ~ " group by bot_id").rows %}
-        {% set first_kept = (row['pulled_at'] - modules.datetime.timedelta(days=days)).strftime('%Y-%m-%d') %}
+    {% set first_date = dbt.cast(dbt.dateadd('day', -days, 'max(pull_date)'), 'date') %}
+    {% for row in run_query("select bot_id, cast(" ~ first_date ~ " as string) as first_date from " ~ pulls ~ " group by bot_id").rows %}
+        {% set first_kept = row['first_date'] %}
         {% for node in graph.sources.values() if node.source_name == 'chatfuel' and node.name != 'pulls' %}
             {% do run_query(
                 "delete from " ~ node.relation_name ~ " where bot_id = '" ~ row['bot_id'] ~ "' and pull_date < date '" ~ first_kept ~ "'"

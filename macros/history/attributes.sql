@@ -8,5 +8,5 @@
 
 {# chatfuel_volatile_attributes as a list for `in`. #}
 {% macro volatile_attributes() -%}
-    ({{ chatfuel.string_literals(var('chatfuel_volatile_attributes')) }})
+    ({{ chatfuel.string_literals(chatfuel.setting('chatfuel_volatile_attributes')) }})
 {%- endmacro %}

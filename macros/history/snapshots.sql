@@ -1,32 +1,19 @@
 {#
-  dbt dates the rows that a snapshot finds no more by the wall clock. Here they are dated by the bot's last pull, so that
-  a late or a repeated run writes the same rows. dbt asks for this beside a relation named snapshotted_data.
+  The post-hook of a snapshot that ends the rows of what the last pull of a bot no longer shows, at the time of that pull.
+  dbt's own hard_deletes dates them by the wall clock, so that a late or repeated run would write other rows.
 #}
-{% macro duckdb__snapshot_get_time() -%}
-    {{ chatfuel.last_pulled_at('snapshotted_data.bot_id') }}
-{%- endmacro %}
-
-{% macro bigquery__snapshot_get_time() -%}
-    {{ chatfuel.last_pulled_at('snapshotted_data.bot_id') }}
-{%- endmacro %}
-
-{# Its type is that of every pulled_at; dbt need not run the expression on its own to find out. #}
-{% macro get_snapshot_get_time_data_type() %}
-    {{ return(none) }}
+{% macro end_missing_rows(source_name, key) %}
+    update {{ this }} as snapshot_rows
+    set dbt_valid_to = last_pulls.pulled_at
+    from {{ ref('chatfuel', 'int_chatfuel__last_pulls') }} as last_pulls
+    where
+        snapshot_rows.bot_id = last_pulls.bot_id
+        and snapshot_rows.dbt_valid_to is null
+        and not exists (
+            select 1
+            from {{ ref('chatfuel', source_name) }} as shown_rows
+            where
+                shown_rows.bot_id = snapshot_rows.bot_id
+                and shown_rows.{{ key }} = snapshot_rows.{{ key }}
+        )
 {% endmacro %}
-
-{# The pulled_at of the last pull of each bot, as constants. #}
-{% macro last_pulled_at(bot_id) -%}
-    case {{ bot_id }}
-        {%- if execute %}
-        {#- not ref(): dbt renders this in snapshots, which depend on the pulls through the views they read #}
-        {%- set pulls = graph.nodes['model.chatfuel.int_chatfuel__pulls'].relation_name %}
-        {%- for row in run_query(
-            "select bot_id, cast(max(pulled_at) as string) as pulled_at from " ~ pulls ~ " group by bot_id order by bot_id"
-        ).rows %}
-        when '{{ row["bot_id"] }}' then timestamp '{{ row["pulled_at"] }}'
-        {%- endfor %}
-        {%- endif %}
-        when '' then null
-    end
-{%- endmacro %}

@@ -20,7 +20,7 @@
     {% set steps = this.incorporate(path={'identifier': this.identifier ~ '__steps'}, type='table') %}
     {% set pulls = ref('chatfuel', meta.get('pulls', 'int_chatfuel__pulls')) %}
     {% set existing = load_cached_relation(this) %}
-    {% set rules = chatfuel.fingerprint(ref('chatfuel', meta['rules'])) if 'rules' in meta and not flags.EMPTY else '' %}
+    {% set rules = chatfuel.fingerprint(ref(meta['rules'])) if 'rules' in meta and not flags.EMPTY else '' %}
     {% set starts_anew = existing is none or existing.is_view or should_full_refresh() or chatfuel.has_other_rules(steps, rules) %}
 
     {% do chatfuel.run_hooks_in_order(pre_hooks) %}

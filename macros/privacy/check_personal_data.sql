@@ -1,27 +1,24 @@
-{# Stops the run if it cannot hash what it is told to, or would mix hashes with clear text, or hashes of two salts. #}
-{% macro check_personal_data() %}
-    {% if var('chatfuel_hash_pii') is not boolean %}
-        {% do exceptions.raise_compiler_error(
-            "chatfuel_hash_pii is '" ~ var('chatfuel_hash_pii') ~ "'. Set it in dbt_project.yml to true or false."
-        ) %}
+{#
+  Whether values will be hashed otherwise than those of the history. Every value is then written anew, or the run is refused:
+  to the history a value and its hash are two values, and everybody would have changed.
+#}
+{% macro hashes_change() %}
+    {% if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY or model.resource_type == 'unit_test' %}
+        {{ return(false) }}
     {% endif %}
-    {% set names = var('chatfuel_pii_attributes') %}
-    {% if names is string or (var('chatfuel_hash_pii') and not names) %}
-        {% do exceptions.raise_compiler_error(
-            "chatfuel_pii_attributes names no attribute. Set it in dbt_project.yml to a list such as [phone_number, email],"
-            ~ " or chatfuel_hash_pii to false."
-        ) %}
+    {% set built_with = chatfuel.built_pii_fingerprint() %}
+    {% if built_with is none or built_with == chatfuel.pii_fingerprint() %}
+        {{ return(false) }}
     {% endif %}
-    {% for name in chatfuel.hashed_attributes() if name in ('chatfuel_user_id', 'status', 'signed_up', 'last_seen') %}
+    {% set names = ['int_chatfuel__attribute_versions', 'fct_chatfuel__user_events', 'int_chatfuel__broadcast_audiences'] %}
+    {% for node in graph.nodes.values() if node.package_name == 'chatfuel' and node.name in names
+        and (not flags.FULL_REFRESH or node.unique_id not in selected_resources) %}
         {% do exceptions.raise_compiler_error(
-            "chatfuel_pii_attributes names '" ~ name ~ "', which the history is made of and which stays as it is. Take it out."
+            "chatfuel_hash_pii, chatfuel_pii_attributes or CHATFUEL_PII_SALT is not what the history was built with, so all of"
+            ~ " its values would change. Set back what was changed, or derive everything anew: `dbt build --full-refresh`."
         ) %}
     {% endfor %}
-    {% set fingerprint = chatfuel.pii_fingerprint() %}
-    {% set built_with = chatfuel.built_pii_fingerprint() %}
-    {% if built_with is not none and built_with != fingerprint %}
-        {% do chatfuel.start_over_with_other_hashes() %}
-    {% endif %}
+    {{ return(true) }}
 {% endmacro %}
 
 {# The fingerprint that the history was built with; none if there is no history. #}
@@ -37,24 +34,13 @@
     {{ return('clear text' if has_history else none) }}
 {% endmacro %}
 
-{#
-  Every value is written anew, or the run is refused: to the history a value and its hash are two values, and everybody
-  would have changed. dbt refreshes no snapshot: those that hold values are emptied, and begin anew with this build.
-#}
-{% macro start_over_with_other_hashes() %}
-    {% set models = ['int_chatfuel__attribute_versions', 'fct_chatfuel__user_events', 'int_chatfuel__broadcast_audiences'] %}
-    {% for name in models if not flags.FULL_REFRESH or 'model.chatfuel.' ~ name not in selected_resources %}
-        {% do exceptions.raise_compiler_error(
-            "chatfuel_hash_pii, chatfuel_pii_attributes or CHATFUEL_PII_SALT is not what the history was built with, so all of"
-            ~ " its values would change. Set back what was changed, or derive everything anew: `dbt build --full-refresh`."
-        ) %}
-    {% endfor %}
-    {% for name in ['snap_chatfuel__users', 'snap_chatfuel__broadcast_audiences'] %}
-        {% set snapshot = graph.nodes['snapshot.chatfuel.' ~ name] %}
+{# dbt refreshes no snapshot: those that hold values are emptied, and begin anew with this build. #}
+{% macro empty_snapshots_of_other_hashes() %}
+    {% for snapshot in graph.nodes.values()
+        if snapshot.package_name == 'chatfuel' and snapshot.name in ('snap_chatfuel__users', 'snap_chatfuel__broadcast_audiences') %}
         {% set relation = adapter.get_relation(snapshot.database, snapshot.schema, snapshot.alias) %}
         {% if relation is not none %}
             {% do run_query("delete from " ~ relation ~ " where true") %}
-            {% do adapter.commit() %}
             {% do log("The snapshot " ~ relation ~ " begins anew: it held values that are hashed otherwise now.", info=true) %}
         {% endif %}
     {% endfor %}

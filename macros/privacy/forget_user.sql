@@ -6,31 +6,34 @@
 #}
 {% macro forget_user(user_id, bot_id) %}
     {% for name, id in {'user_id': user_id, 'bot_id': bot_id}.items() %}
-        {% if not modules.re.fullmatch('[A-Za-z0-9_.-]+', id | string) or id is float or id is boolean %}
+        {% if not id or not chatfuel.consists_of(id | string, '.-') or id is float or id is boolean %}
             {% do exceptions.raise_compiler_error(
                 name ~ " is '" ~ id ~ "', which is no id. Write it in quotes: --args '{user_id: \"7878746085532623\", bot_id: \"664f7b4bde6b580913861a89\"}'."
             ) %}
         {% endif %}
     {% endfor %}
     {% set person = "bot_id = '" ~ bot_id ~ "' and chatfuel_user_id = '" ~ user_id ~ "'" %}
-    {% do chatfuel.correct_ledger(user_id, bot_id) %}
+    {% set statements = chatfuel.corrections_of_ledger(user_id, bot_id) %}
     {% set removed = [] %}
     {% for relation in chatfuel.relations_about_users() %}
         {% set rows = run_query("select count(*) as person_rows from " ~ relation ~ " where " ~ person).rows[0]['person_rows'] %}
         {% if rows > 0 %}
-            {% do run_query("delete from " ~ relation ~ " where " ~ person) %}
+            {% do statements.append("delete from " ~ relation ~ " where " ~ person) %}
         {% endif %}
         {% do removed.append((relation.schema ~ '.' ~ relation.identifier, rows)) %}
     {% endfor %}
     {% do chatfuel.drop_test_failures() %}
-    {#- DuckDB keeps all of it or nothing; BigQuery has committed every statement by itself #}
-    {% do adapter.commit() %}
+    {#- All of it or nothing. On DuckDB dbt began a transaction when it asked which tables there are. #}
+    {% call statement('forget_user', auto_begin=false) %}
+        {{ 'begin transaction;' if target.type != 'duckdb' }}
+        {{ statements | join(';\n') }}{{ ';' if statements }}
+        commit transaction;
+    {% endcall %}
     {% do log(chatfuel.removed_in_words(user_id, bot_id, removed), info=true) %}
 {% endmacro %}
 
 {#
-  Every table of the graph with the two columns, so also those of models that a team adds. The raw tables come last:
-  interrupted before them, a build would at worst derive the person again, and the next call forgets them again.
+  Every table of the graph with the two columns, so also those of models that a team adds.
 #}
 {% macro relations_about_users() %}
     {% set tables = [] %}
@@ -47,7 +50,7 @@
     {% for database, schema, identifier in tables %}
         {% set relation = adapter.get_relation(database, schema, identifier) %}
         {% if relation is not none and not relation.is_view %}
-            {% set columns = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list %}
+            {% set columns = get_column_schema_from_query('select * from ' ~ relation) | map(attribute='name') | map('lower') | list %}
             {% if 'chatfuel_user_id' in columns and 'bot_id' in columns %}
                 {% do relations.append(relation) %}
             {% endif %}
@@ -56,16 +59,14 @@
     {{ return(relations) }}
 {% endmacro %}
 
-{#
-  The ledger says how many rows a pull has in each raw table, and tests and the history rely on it: it is told before the
-  rows go, as the count of all other rows, so that saying it twice changes nothing.
-#}
-{% macro correct_ledger(user_id, bot_id) %}
+{# The ledger says how many rows a pull has in each raw table, and tests and the history rely on it: the counts of all others. #}
+{% macro corrections_of_ledger(user_id, bot_id) %}
     {% set ledger = source('chatfuel', 'pulls') %}
+    {% set statements = [] %}
     {% for table in ['users', 'user_attributes', 'broadcast_recipients'] %}
         {% set relation = load_relation(source('chatfuel', table)) %}
         {% if relation is not none %}
-            {% do run_query(
+            {% do statements.append(
                 "update " ~ ledger ~ " as ledger set " ~ table ~ "_rows = others.other_rows from ("
                 ~ "select pull_id, sum(case when chatfuel_user_id = '" ~ user_id ~ "' then 0 else 1 end) as other_rows from "
                 ~ relation ~ " where bot_id = '" ~ bot_id ~ "' group by pull_id"
@@ -74,15 +75,15 @@
             ) %}
         {% endif %}
     {% endfor %}
-    {% set history = graph.nodes['model.chatfuel.int_chatfuel__pulls'] %}
-    {% set pulls = adapter.get_relation(history.database, history.schema, history.alias) %}
+    {% set pulls = load_relation(ref('int_chatfuel__pulls')) %}
     {% if pulls is not none %}
-        {% do run_query(
+        {% do statements.append(
             "update " ~ pulls ~ " as pulls set users_rows = ledger.users_rows from " ~ ledger ~ " as ledger"
             ~ " where pulls.bot_id = '" ~ bot_id ~ "' and ledger.bot_id = '" ~ bot_id ~ "' and pulls.pull_id = ledger.pull_id"
             ~ " and pulls.users_rows <> ledger.users_rows"
         ) %}
     {% endif %}
+    {{ return(statements) }}
 {% endmacro %}
 
 {# Rows that a test kept because they failed may be the person's; the next run of the test writes them anew. #}

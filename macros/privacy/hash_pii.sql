@@ -47,7 +47,11 @@
     {%- if names -%}
     {%- set patterns = [] -%}
     {%- for name in names -%}
-        {%- do patterns.append(modules.re.sub('[^a-z0-9]', '[^"]+', name)) -%}
+        {%- set characters = [] -%}
+        {%- for character in name -%}
+            {%- do characters.append(character if chatfuel.consists_of(character, '') and character != '_' else '[^"]+') -%}
+        {%- endfor -%}
+        {%- do patterns.append(characters | join) -%}
     {%- endfor -%}
     {%- set pattern = '"name"[[:space:]]*:[[:space:]]*"(' ~ patterns | join('|') ~ ')"' -%}
     case
@@ -88,7 +92,7 @@
         {{ return('the salt is not shown') }}
     {% endif %}
     {% set salt = env_var('CHATFUEL_PII_SALT', '') %}
-    {% if execute and not modules.re.fullmatch('[A-Za-z0-9+/=_-]{16,}', salt) %}
+    {% if execute and (salt | length < 16 or not chatfuel.consists_of(salt, '+/=-')) %}
         {% do exceptions.raise_compiler_error(
             "chatfuel_hash_pii is on, but the environment variable CHATFUEL_PII_SALT "
             ~ ("holds no salt of 16 or more letters, digits and +/=_-" if salt else "is empty") ~ ". Without a salt anybody"

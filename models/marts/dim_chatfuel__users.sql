@@ -10,7 +10,10 @@ versions as (
 ),
 
 kpi_versions as (
-    select * from {{ ref('int_chatfuel__kpi_versions') }}
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__kpi_versions', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'kpi': 'string', 'settled_at': 'timestamp'
+    }) }}
     where settled_at is null
 ),
 
@@ -56,12 +59,12 @@ standings as (
         bot_id,
         chatfuel_user_id,
         case
-            {%- for step in var('chatfuel_engagement_steps') | reverse %}
+            {%- for step in setting('chatfuel_engagement_steps') | reverse %}
                 when max(case when kpi = '{{ step }}' then 1 end) = 1 then '{{ step }}'
             {%- endfor %}
         end as engagement_step,
         case
-            {%- for opinion in var('chatfuel_opinions') %}
+            {%- for opinion in setting('chatfuel_opinions') %}
                 when max(case when kpi = '{{ opinion }}' then 1 end) = 1 then '{{ opinion }}'
             {%- endfor %}
         end as opinion,

@@ -1,3 +1,4 @@
+{%- set knows_followers = 'known_recipients.known_recipients > 0' if var('chatfuel__using_kpis') else 'false' %}
 with
 
 broadcast_metrics as (
@@ -13,14 +14,20 @@ recipients as (
 ),
 
 kpi_events as (
-    select * from {{ ref('int_chatfuel__kpi_events') }}
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__kpi_events', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'broadcast_id': 'string', 'kpi': 'string'
+    }) }}
     where
         broadcast_id is not null
         and kpi in ('active_users', 'phone_numbers', 'emails', 'unsubscribed', 'blocked')
 ),
 
 moves as (
-    select * from {{ ref('int_chatfuel__engagement_moves') }}
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__engagement_moves', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'broadcast_id': 'string', 'is_up': 'boolean'
+    }) }}
     where
         broadcast_id is not null
         and is_up
@@ -93,15 +100,15 @@ final as (
         {{ rate('latest_metrics.clicked', 'latest_metrics.recipients') }} as click_rate,
         {{ rate('latest_metrics.failed', 'latest_metrics.recipients') }} as failure_rate,
         coalesce(known_recipients.known_recipients, 0) as known_recipients,
-        -- nobody knows what followed among recipients whom nobody knows
+        -- nobody knows what followed among recipients whom nobody knows, or without KPIs
         {%- for response in ['active_users', 'phone_numbers', 'emails'] %}
-            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
+            case when {{ knows_followers }} then coalesce(responses.{{ response }}, 0) end
                 as followed_by_{{ response }},
         {%- endfor %}
-        case when known_recipients.known_recipients > 0 then coalesce(upward_moves.moved_up, 0) end
+        case when {{ knows_followers }} then coalesce(upward_moves.moved_up, 0) end
             as followed_by_moved_up,
         {%- for response in ['unsubscribed', 'blocked'] %}
-            case when known_recipients.known_recipients > 0 then coalesce(responses.{{ response }}, 0) end
+            case when {{ knows_followers }} then coalesce(responses.{{ response }}, 0) end
                 as followed_by_{{ response }},
         {%- endfor %}
         first_metrics.first_observed_at,

@@ -32,9 +32,13 @@ user_visits as (
 
 -- An event looks back chatfuel_attribution_days, and a broadcast may become known a week after it was sent.
 recipients as (
-    select * from {{ ref('fct_chatfuel__broadcast_recipients') }}
+    select *
+    from {{ if_used('broadcasts', 'fct_chatfuel__broadcast_recipients', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'broadcast_id': 'string', 'pull_id': 'string',
+        'sent_at': 'timestamp', 'known_at': 'timestamp'
+    }) }}
     where
-        known_at >= {{ days_before(first_new_pull_at(), [var('chatfuel_attribution_days'), 8] | max) }}
+        known_at >= {{ days_before(first_new_pull_at(), [setting('chatfuel_attribution_days'), 8] | max) }}
         and {{ of_bots_with_new_pulls() }}
 ),
 
@@ -139,7 +143,7 @@ last_broadcasts as (
             and users_with_events.chatfuel_user_id = recipients.chatfuel_user_id
             and users_with_events.observed_at >= recipients.known_at
             and users_with_events.observed_at > recipients.sent_at
-            and {{ days_before('users_with_events.observed_at', var('chatfuel_attribution_days')) }}
+            and {{ days_before('users_with_events.observed_at', setting('chatfuel_attribution_days')) }}
             <= recipients.sent_at
     qualify
         row_number() over (

@@ -13,10 +13,10 @@ final as (
         bot_id,
         date,
         max(pull_count) as pull_count,
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then users end) as {{ kpi }},
         {%- endfor %}
-        {%- for kpi in var('chatfuel_kpi_columns') %}
+        {%- for kpi in setting('chatfuel_kpi_columns') %}
             max(case when kpi = '{{ kpi }}' then total_users end) as {{ kpi }}_total,
         {%- endfor %}
     from kpi_values

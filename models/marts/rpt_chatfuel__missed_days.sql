@@ -9,7 +9,7 @@ days as (
 ),
 
 known_gaps as (
-    select * from {{ ref('known_gaps') }}
+    select * from {{ ref(setting('chatfuel_known_gaps')) }}
 ),
 
 covered_days as (

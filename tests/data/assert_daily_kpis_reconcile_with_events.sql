@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_kpis')) }}
 -- Each KPI of a day is the distinct users with its events on that day, counted anew from the event log and the rules.
 -- The last 60 days only, so that the test costs the same in every year.
 with
@@ -12,7 +13,7 @@ events as {{ inlined() }} (
 ),
 
 rules as (
-    select * from {{ ref('kpi_rules') }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 unsubscribed as (

@@ -1,6 +1,6 @@
 -- A pull dated before one that history already holds is not in the history. This says which, and how to take it in.
--- It looks at the last table on purpose: were it to fail before, dbt would skip the rest of the build.
--- depends_on: {{ ref('rpt_chatfuel__daily_kpis') }}
+-- It waits for a late table on purpose: were it to fail before, dbt would skip the rest of the build.
+-- depends_on: {{ ref('dim_chatfuel__users') }}
 {%- set late_pulls %}
     select
         ledger.bot_id,

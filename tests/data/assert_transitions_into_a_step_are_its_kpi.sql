@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_kpis')) }}
 -- Whoever moved into a step counts in the KPI of that step on that day.
 with
 

@@ -1,3 +1,4 @@
+{{ config(enabled=var('chatfuel__using_snapshots')) }}
 -- What dbt's snapshot holds of a user now is what the history holds open: same users, same profile, same status. Users are
 -- compared by one number that stands for all their fields.
 with

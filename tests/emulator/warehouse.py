@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 import duckdb
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from duckdb_extensions import import_extension
 from google.auth.credentials import AnonymousCredentials
@@ -98,23 +99,25 @@ class EmulatedProject(Project):
         emulator: where the datasets are.
         dataset: prefix of the datasets; every project of an emulator needs its own.
         target: the target of profiles.yml.
+        gcp_project: where its datasets are; one that names them without a prefix needs its own.
         sent: what the last command sent to BigQuery, as pairs of node (none for what dbt asks itself) and statement.
     """
 
     emulator: Emulator
     dataset: str
     target: str = field(default="emulator", kw_only=True)
+    gcp_project: str = field(default=GCP_PROJECT, kw_only=True)
     sent: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.client = bigquery.Client(
-            GCP_PROJECT, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
+            self.gcp_project, AnonymousCredentials(), client_options={"api_endpoint": self.emulator.url}
         )
 
     @property
     def parse_key(self) -> tuple:
         """What a parse depends on; the dataset is the schema."""
-        return (self.profiles, self.target, self.dataset)
+        return (self.root, self.profiles, self.target, self.dataset)
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command on the emulator, and keeps the statements that dbt sent.
@@ -129,11 +132,19 @@ class EmulatedProject(Project):
         environment = {
             "BIGQUERY_EMULATOR_HOST": self.emulator.url,
             "CHATFUEL_BIGQUERY_DATASET": self.dataset,
-            "CHATFUEL_BIGQUERY_PROJECT": GCP_PROJECT,
+            "CHATFUEL_BIGQUERY_PROJECT": self.gcp_project,
         }
         raw_schema = {"chatfuel_raw_schema": f"{self.dataset}_raw"}
         with patch.dict(os.environ, environment):
             return super().dbt(*arguments, variables={**raw_schema, **(variables or {})})
+
+    def manifest(self, variables: dict[str, Any] | None) -> Manifest:
+        """The parsed project. The emulator takes no list of columns before `as select`; dbt has compared them by then."""
+        manifest = super().manifest(variables)
+        if self.target == "emulator":
+            name = "default__get_table_columns_and_constraints"
+            manifest.macros[f"macro.dbt.{name}"].macro_sql = f"{{% macro {name}() %}}{{% endmacro %}}"
+        return manifest
 
     @property
     def listeners(self) -> list[Callable[[EventMsg], None]]:
@@ -147,7 +158,7 @@ class EmulatedProject(Project):
 
     def load(self, path: Path) -> None:
         """Adds the raw rows of a DuckDB file."""
-        dataset = f"{GCP_PROJECT}.{self.dataset}_raw"
+        dataset = f"{self.gcp_project}.{self.dataset}_raw"
         self.client.create_dataset(dataset, exists_ok=True, retry=None, timeout=30)
         with duckdb.connect(str(path)) as connection:
             for table, spec in RAW_SCHEMA["tables"].items():

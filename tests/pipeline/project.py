@@ -1,7 +1,7 @@
 """Runs the dbt project of this repository on a warehouse of its own, as a job would.
 
-Each worker parses the project once for all warehouses and variables: nothing of ours is decided by a variable when it is
-parsed. A test about parsing itself says so: `parse`, `docs`.
+Each worker parses the project once for all warehouses and variables: but for the areas that are left out, nothing of ours is
+decided by a variable when it is parsed. A test about parsing itself says so: `parse`, `docs`.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ class Project:
         path: the DuckDB file.
         target_path: where dbt keeps what it compiles and its parse cache; shared by the runs of a test session.
         profiles: where profiles.yml is.
+        root: where dbt_project.yml is.
         target: the target of it.
     """
 
     path: Path
     target_path: Path
     profiles: Path = field(default=ROOT, kw_only=True)
+    root: Path = field(default=ROOT, kw_only=True)
     target: str = field(default="dev", kw_only=True)
     # by what a parse depends on: the manifest as dbt packs it, and the folder with its manifest.json
     parsed: ClassVar[dict[tuple, tuple[bytes, Path]]] = {}
@@ -95,7 +97,7 @@ class Project:
         """A dbt command with all that says where things are."""
         command = [
             *arguments,
-            *("--project-dir", str(ROOT)),
+            *("--project-dir", str(self.root)),
             *("--profiles-dir", str(self.profiles)),
             *("--target-path", str(self.target_path)),
             *("--target", self.target),
@@ -109,18 +111,19 @@ class Project:
     @property
     def parse_key(self) -> tuple:
         """What a parse depends on. The name of the file is the name of the database."""
-        return (self.profiles, self.path.stem)
+        return (self.root, self.profiles, self.path.stem)
 
     def manifest(self, variables: dict[str, Any] | None) -> Manifest:
         """The parsed project, fresh: a command leaves what it compiled in it."""
-        if self.parse_key not in self.parsed:
+        key = (*self.parse_key, *(name for name in variables or {} if name.startswith("chatfuel__using_")))
+        if key not in self.parsed:
             os.environ["CHATFUEL_DUCKDB_PATH"] = str(self.path)
             parsed = dbtRunner().invoke(self.command("parse", variables=variables))
             DuckDBConnectionManager.close_all_connections()
             if not parsed.success:
                 raise BuildError(str(parsed.exception))
-            self.parsed[self.parse_key] = parsed.result.to_msgpack(), self.target_path
-        packed, folder = self.parsed[self.parse_key]
+            self.parsed[key] = parsed.result.to_msgpack(), self.target_path
+        packed, folder = self.parsed[key]
         if folder != self.target_path:
             self.target_path.mkdir(exist_ok=True)
             shutil.copy(folder / "manifest.json", self.target_path)

@@ -8,32 +8,41 @@ from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import BuildError
 
 
-def test_no_pull_loaded_yet(project):
-    with pytest.raises(BuildError, match=r"No pull is in .*Load one with `python -m loader pull`"):
-        project.build()
-
-
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("variable", "nonsense"),
     [
-        ({"chatfuel_timezone": "Mars/Olympus"}, "'Mars/Olympus', which is no IANA time zone"),
-        (
-            {"chatfuel_timezone": "US/Pacific-New"},
-            "This DuckDB does not know the time zone|no IANA time zone",
-        ),
-        ({"chatfuel_attribution_days": -1}, "chatfuel_attribution_days is '-1'"),
-        ({"chatfuel_attribution_days": "a week"}, "chatfuel_attribution_days is 'a week'"),
-        ({"chatfuel_engagement_steps": []}, "chatfuel_engagement_steps names no KPI"),
-        ({"chatfuel_opinions": "support"}, "chatfuel_opinions names no KPI"),
-        ({"chatfuel_rebuild_from": "yesterday"}, "chatfuel_rebuild_from is 'yesterday', which is no date"),
+        ("chatfuel_timezone", ""),
+        ("chatfuel_timezone", "Berlin'"),
+        ("chatfuel_raw_schema", 3),
+        ("chatfuel_kpi_rules", None),
+        ("chatfuel_attribution_days", "seven"),
+        ("chatfuel_dashboard_min_group", -1),
+        ("chatfuel_kpi_columns", "hero"),
+        ("chatfuel_engagement_steps", []),
+        ("chatfuel_opinions", [1]),
+        ("chatfuel_volatile_attributes", "sessions"),
+        ("chatfuel_pii_attributes", {"a": 1}),
+        ("chatfuel_hash_pii", "yes"),
+        ("chatfuel_accept_history_loss", "no"),
+        ("chatfuel_rebuild_from", "20 June"),
+        ("chatfuel_raw_retention_days", 0),
     ],
 )
-def test_a_variable_that_cannot_be(project, variables, message):
+def test_nonsense_in_a_variable_is_named_when_dbt_parses(project, variable, nonsense):
+    with pytest.raises(BuildError, match=f"The variable {variable} is .*Set it to"):
+        project.dbt("parse", "--no-partial-parse", variables={variable: nonsense})
+
+
+def test_a_time_zone_that_the_warehouse_does_not_know_is_refused_before_a_table_is_made(project):
     with project.connect() as connection:
         write_pulls(connection, [Pull("2024-06-03 07:30:00", {"1": user()})])
-    with pytest.raises(BuildError, match=message):
-        project.build(variables=variables)
-    assert project.query("select count(*) from duckdb_tables() where schema_name <> 'chatfuel_raw'") == [(0,)]
+    with pytest.raises(
+        BuildError, match=r"The variable chatfuel_timezone is 'Mars/Olympus'.*that the warehouse knows"
+    ):
+        project.run("--select", "+int_chatfuel__pulls", variables={"chatfuel_timezone": "Mars/Olympus"})
+    assert project.query(
+        "select count(*) from duckdb_tables() where schema_name in ('chatfuel', 'chatfuel_intermediate')"
+    ) == [(0,)]
 
 
 @pytest.fixture
@@ -56,4 +65,4 @@ def test_an_unknown_match_in_kpi_rules(loaded):
 def test_a_kpi_that_no_column_shows(loaded):
     with loaded.connect() as connection:
         connection.execute("insert into chatfuel_seeds.kpi_rules values ('vip', 'vip', 'equals', 'yes')")
-    assert "The KPI 'vip' of seeds/kpi_rules.csv" in loaded.run("--select", "int_chatfuel__kpi_versions")
+    assert "The KPI 'vip' of kpi_rules" in loaded.run("--select", "int_chatfuel__kpi_versions")

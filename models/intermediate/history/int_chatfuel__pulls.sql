@@ -4,6 +4,7 @@
         meta={'all_pulls_at_once': true, 'pulls': 'stg_chatfuel__pulls', 'started_at': 'pulled_at'},
     )
 }}
+{%- do check_raw_is_complete() %}
 
 -- One row per bot and pull that the history is made of. A pull dated before one that is here already stays out until
 -- the history is rebuilt from its day; so does one whose raw rows have expired.

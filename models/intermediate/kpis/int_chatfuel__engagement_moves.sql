@@ -1,7 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
-        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'observed_at'},
+        meta={'all_pulls_at_once': true, 'rules': var('chatfuel_kpi_rules'), 'started_at': 'observed_at'},
     )
 }}
 
@@ -30,14 +30,14 @@ step_rules as (
     select
         *,
         case kpi
-            {%- for step in var('chatfuel_engagement_steps') %}
+            {%- for step in setting('chatfuel_engagement_steps') %}
                 when '{{ step }}' then {{ loop.index }}
             {%- endfor %}
         end as step_number,
-    from {{ ref('kpi_rules') }}
+    from {{ ref(setting('chatfuel_kpi_rules')) }}
     where
         kpi in (
-            {%- for step in var('chatfuel_engagement_steps') %}
+            {%- for step in setting('chatfuel_engagement_steps') %}
                 '{{ step }}'{{ "," if not loop.last }}
             {%- endfor %}
         )
@@ -88,7 +88,7 @@ final as (
         new_events.chatfuel_user_id,
         {%- for side in ['from', 'to'] %}
             case moves.{{ side }}_step_number
-                {%- for step in var('chatfuel_engagement_steps') %}
+                {%- for step in setting('chatfuel_engagement_steps') %}
                     when {{ loop.index }} then '{{ step }}'
                 {%- endfor %}
                 else 'none'

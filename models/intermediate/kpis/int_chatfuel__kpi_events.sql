@@ -3,7 +3,7 @@
         materialized='pull_by_pull',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
-        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'observed_at'},
+        meta={'all_pulls_at_once': true, 'rules': var('chatfuel_kpi_rules'), 'started_at': 'observed_at'},
     )
 }}
 
@@ -24,7 +24,7 @@ events as (
 ),
 
 rules as (
-    select * from {{ ref('kpi_rules') }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 reachable_users as (

@@ -1,7 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
-        meta={'all_pulls_at_once': true, 'rules': 'kpi_rules', 'started_at': 'pulled_at'},
+        meta={'all_pulls_at_once': true, 'rules': var('chatfuel_kpi_rules'), 'started_at': 'pulled_at'},
     )
 }}
 
@@ -22,7 +22,7 @@ unsubscribed_users as (
 ),
 
 kpis as (
-    select distinct kpi from {{ ref('kpi_rules') }}
+    select distinct kpi from {{ ref(setting('chatfuel_kpi_rules')) }}
     union distinct
     select 'new_subscribers' as kpi
     union distinct

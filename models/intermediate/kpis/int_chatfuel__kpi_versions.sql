@@ -7,7 +7,7 @@
         cluster_by=['bot_id', 'kpi', 'chatfuel_user_id'],
         meta={
             'all_pulls_at_once': true,
-            'rules': 'kpi_rules',
+            'rules': var('chatfuel_kpi_rules'),
             'started_at': 'valid_from',
             'reopened': {'valid_to': ['valid_to', 'settled_at'], 'settled_at': ['settled_at']},
         },
@@ -37,7 +37,7 @@ attribute_names as (
 ),
 
 rules as (
-    select * from {{ ref('kpi_rules') }}
+    select * from {{ ref(setting('chatfuel_kpi_rules')) }}
 ),
 
 -- Names are few and versions are many: by the names as they are spelled, a warehouse reads only what rules ask for.

@@ -1,7 +1,7 @@
 with
 
 attributes as (
-    select * from {{ source('chatfuel', 'attributes') }}
+    select * from {{ raw_table('attributes') }}
 ),
 
 pulls as (

@@ -1,7 +1,8 @@
+{%- do hashes_change() %}
 with
 
 block_filters as (
-    select * from {{ source('chatfuel', 'block_filters') }}
+    select * from {{ raw_table('block_filters') }}
 ),
 
 pulls as (

@@ -1,7 +1,7 @@
 with
 
 broadcast_recipients as (
-    select * from {{ source('chatfuel', 'broadcast_recipients') }}
+    select * from {{ raw_table('broadcast_recipients') }}
 ),
 
 pulls as (

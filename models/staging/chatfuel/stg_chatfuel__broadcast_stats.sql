@@ -1,7 +1,7 @@
 with
 
 broadcast_stats as (
-    select * from {{ source('chatfuel', 'broadcast_stats') }}
+    select * from {{ raw_table('broadcast_stats') }}
 ),
 
 pulls as (

@@ -1,7 +1,7 @@
 with
 
 broadcasts as (
-    select * from {{ source('chatfuel', 'broadcasts') }}
+    select * from {{ raw_table('broadcasts') }}
 ),
 
 pulls as (

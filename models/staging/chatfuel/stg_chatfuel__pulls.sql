@@ -1,7 +1,8 @@
+{%- do check_configuration() %}
 with
 
 pulls as (
-    select * from {{ source('chatfuel', 'pulls') }}
+    select * from {{ raw_table('pulls') }}
 ),
 
 final as (

@@ -1,7 +1,7 @@
 with
 
 scheduled_entries as (
-    select * from {{ source('chatfuel', 'scheduled_entries') }}
+    select * from {{ raw_table('scheduled_entries') }}
 ),
 
 pulls as (

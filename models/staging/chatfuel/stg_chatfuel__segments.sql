@@ -1,7 +1,7 @@
 with
 
 segments as (
-    select * from {{ source('chatfuel', 'segments') }}
+    select * from {{ raw_table('segments') }}
 ),
 
 pulls as (

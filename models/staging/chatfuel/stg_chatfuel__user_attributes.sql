@@ -1,7 +1,8 @@
+{%- do hashes_change() %}
 with
 
 user_attributes as (
-    select * from {{ source('chatfuel', 'user_attributes') }}
+    select * from {{ raw_table('user_attributes') }}
 ),
 
 pulls as (

@@ -1,7 +1,8 @@
+{%- do hashes_change() %}
 with
 
 users as (
-    select * from {{ source('chatfuel', 'users') }}
+    select * from {{ raw_table('users') }}
 ),
 
 pulls as (

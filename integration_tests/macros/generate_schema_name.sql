@@ -1,0 +1,4 @@
+{# Schemas without a prefix, as many teams have them. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}
