@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
-import msgspec
 import pytest
 
-from loader.answers import BroadcastResult, Entry
+from loader.answers import SHAPES, pick
 from loader.pull import qualifying
 from sandbox.server import json_response
 from tests.loader.helpers import graphql, variables
@@ -53,7 +52,8 @@ def result(title="t", **changes):
          "in progress", "nobody", "another title", "no result", "newest in progress", "second in the list", "no moment", "another kind of entry", "another kind of result"],
 )  # fmt: skip
 def test_which_broadcasts_are_asked_for(entries, stats, qualifies):
-    entries, stats = msgspec.convert(entries, list[Entry]), msgspec.convert(stats, list[BroadcastResult])
+    entries = pick({"result": entries}, SHAPES["scheduled_entries"], "")[1]
+    stats = pick({"result": stats}, SHAPES["broadcast_stats"], "")[1]
     assert qualifying(entries, stats, NOW) == (entries if qualifies else [])
 
 
