@@ -50,19 +50,19 @@ format: setup ## Mend what lint can mend by itself
 	$(BIN)/ruff format .
 	$(BIN)/sqlfluff fix
 
-# The nightly run, step by step: what schedules call.
+# The nightly run, step by step: what schedules call. What it makes holds personal data: only the owner may read it.
 
 pull: setup ## Pull every bot into TARGET (dev), unless today has a pull
-	@$(BIN)/python -m loader pull --once-a-day --target $(TARGET)
+	@umask 077; $(BIN)/python -m loader pull --once-a-day --target $(TARGET)
 
 freshness: setup ## Fail if the last pull in TARGET is too old
-	@$(BIN)/dbt source freshness --target $(TARGET)
+	@umask 077; $(BIN)/dbt source freshness --target $(TARGET)
 
 build: setup ## Build and test TARGET; REBUILD_FROM=2024-06-20 takes in a late pull
-	@$(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars "{chatfuel_rebuild_from: $$REBUILD_FROM}")
+	@umask 077; $(BIN)/dbt build --selector daily --target $(TARGET) $(if $(REBUILD_FROM),--vars "{chatfuel_rebuild_from: $$REBUILD_FROM}")
 
 weekly: setup ## The tests that read all of history in TARGET, and the unit tests
-	@$(BIN)/dbt test --selector weekly --target $(TARGET)
+	@umask 077; $(BIN)/dbt test --selector weekly --target $(TARGET)
 
 site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
 	@$(BIN)/dbt --quiet docs generate --static --target $(TARGET)

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks import dashboard, pull, report, rivals
 from benchmarks.daily_build import Shape, Warehouse
 from benchmarks.measure import ROOT, StepError, call
+from benchmarks.sizes import Size
 
 HERE = Path(__file__).parent
 # pandas and dlt get no more than this, so that they fail before the machine does.
@@ -24,30 +25,6 @@ RIVAL_BYTES = 16 << 30
 RIVAL_SECONDS = 240
 
 Record = dict[str, Any]
-
-
-class Size(NamedTuple):
-    """How much is measured.
-
-    Attributes:
-        bot: The bot of the daily build.
-        wide_users: Users of the export that every way of conversion is measured on.
-        repeats: How often a conversion is measured.
-        growth_bot: The bot that growth starts from.
-        backlog: Pulls that are worked off at once.
-        days: The days, after the second, whose build is measured.
-        dashboard_days: Days of the dashboard.
-        parts: What is measured unless parts are named. A small bot has no growth to see: dbt's own work is all that it costs.
-    """
-
-    bot: Shape
-    wide_users: int
-    repeats: int
-    growth_bot: Shape
-    backlog: int
-    days: tuple[int, ...]
-    dashboard_days: int
-    parts: tuple[str, ...] = ("daily_build", "wide_to_long", "whole_pull", "growth")
 
 
 SIZES = {

@@ -76,7 +76,7 @@ def whole(url: str, folder: str) -> dict[str, float]:
         converted = convert(landed, workdir, _silent)
         seconds["convert"] = monotonic() - started
         started = monotonic()
-        DuckDBWarehouse(Path(f"{folder}.duckdb")).load(landed.pull, converted)
+        DuckDBWarehouse(Path(f"{folder}.duckdb")).write(landed.pull, converted)
         seconds["load"] = monotonic() - started
     return {**seconds, "users": converted.rows["users"], "values": converted.rows["user_attributes"]}
 

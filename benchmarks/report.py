@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from benchmarks.__main__ import Size
+from benchmarks.sizes import Size
 
 Record = dict[str, Any]
 GB, MB = 1e9, 1e6

@@ -15,6 +15,8 @@ import msgspec
 
 from loader.errors import ContractError
 
+# What was fetched is in the landing zone, or nowhere: a warehouse gets whole pulls.
+CHANGED = "Nothing was loaded. Pull again; if it stays, Chatfuel's API has changed: report it."
 T = TypeVar("T")
 _KINDS = {"str": "text", "int": "number", "float": "number", "bool": "true or false", "array": "list"}
 
@@ -43,12 +45,16 @@ class Entry(msgspec.Struct):
     block_title: str | None = None
 
 
+class Count(float):
+    """A number of users, given as 52415 or as the text 52,415."""
+
+
 class BroadcastResult(msgspec.Struct):
     """The result of a broadcast."""
 
     block_title: str | None = None
     in_progress: bool | None = None
-    total_users: float | None = None
+    total_users: Count | None = None
 
 
 class Block(msgspec.Struct):
@@ -70,6 +76,8 @@ class Shape(NamedTuple):
     kind: Any
 
 
+# What SQL reads as a number of users too: the macro whole_number.
+COUNT = r"[0-9]{1,18}|[0-9]{1,3}(,[0-9]{3}){1,5}"
 # By raw table.
 SHAPES = {
     "attributes": Shape(("data", "bot", "variableSuggest"), list[Attribute]),
@@ -89,7 +97,7 @@ def parse(body: bytes, what: str) -> Any:
     try:
         return json.loads(body, parse_constant=_refuse_number, parse_float=_finite)
     except (ValueError, RecursionError):
-        raise ContractError(f"Chatfuel answered {what} with something that is not JSON.") from None
+        raise ContractError(f"Chatfuel answered {what} with something that is not JSON. {CHANGED}") from None
 
 
 def pick(content: Any, shape: Shape, what: str) -> tuple[Any, Any]:
@@ -101,14 +109,25 @@ def pick(content: Any, shape: Shape, what: str) -> tuple[Any, Any]:
     for number, key in enumerate(shape.path, start=1):
         if not isinstance(content, Mapping) or key not in content:
             path = ".".join(shape.path[:number])
-            raise ContractError(f"Chatfuel's answer to {what}: {path}: missing. Its API has changed.")
+            raise ContractError(f"Chatfuel's answer to {what}: {path}: missing. {CHANGED}")
         content = content[key]
     try:
         # What is meant plainly is taken, a number in quotes.
-        return content, msgspec.convert(content, shape.kind, strict=False)
+        return content, msgspec.convert(content, shape.kind, strict=False, dec_hook=_count)
     except (msgspec.ValidationError, RecursionError) as error:
         problem = _problem(str(error), ".".join(shape.path))
-    raise ContractError(f"Chatfuel's answer to {what}: {problem}. Its API has changed.")
+    raise ContractError(f"Chatfuel's answer to {what}: {problem}. {CHANGED}")
+
+
+def _count(_: type, value: Any) -> Count:
+    if isinstance(value, str) and re.fullmatch(COUNT, value):
+        value = value.replace(",", "")
+    try:
+        if not isinstance(value, bool):
+            return Count(value)
+    except (ValueError, TypeError):
+        pass
+    raise ValueError("Expected `float`")
 
 
 def _problem(message: str, path: str) -> str:

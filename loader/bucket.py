@@ -82,6 +82,9 @@ class BucketLanding(Landing):
             self._blobs = {PurePosixPath(blob.name.removeprefix(self._prefix)): blob for blob in blobs}
         return ours(self._blobs)
 
+    def _tops(self) -> set[str]:
+        return {name.parts[0] for name in self._blobs}
+
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether an object is there."""
         with self._errors():

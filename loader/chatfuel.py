@@ -26,7 +26,7 @@ from tenacity.wait import wait_random_exponential
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import ReadTimeoutError
 
-from loader.answers import SHAPES, Attribute, Document, Shape, parse, pick
+from loader.answers import CHANGED, SHAPES, Attribute, Document, Shape, parse, pick
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import hide, scrub
 from loader.settings import Patience
@@ -284,7 +284,7 @@ class Chatfuel:
     def _check_status(self, what: str, response: requests.Response) -> None:
         if response.status_code >= 300:
             raise ContractError(
-                f"Chatfuel answered {response.status_code} to {what}. Is CHATFUEL_BASE_URL right?"
+                f"Chatfuel answered {response.status_code} to {what}. Check CHATFUEL_BASE_URL."
             )
 
     def _read(self, what: str, response: requests.Response) -> bytes:
@@ -382,7 +382,7 @@ def _graphql_error(operation: str, errors: Any) -> Exception:
         return AuthenticationError(f"Chatfuel refused the token ({operation}: {message}). {_NEW_TOKEN}")
     if "NOT_FOUND" in codes:
         return ConfigurationError(f"Chatfuel: {message} ({operation}). Check CHATFUEL_BOT_ID.")
-    return ContractError(f"Chatfuel answered {operation} with an error: {message}")
+    return ContractError(f"Chatfuel answered {operation} with an error: {message}. {CHANGED}")
 
 
 def _seconds(retry_after: str) -> float:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -22,10 +22,11 @@ import yaml
 
 from loader import __version__
 from loader.errors import ConfigurationError, ContractError, LoaderError, RefusedError, WarehouseError
-from loader.landing import REMOVED, Landing, Pull, PullFolder, Report, open_landing
+from loader.landing import REMOVED, Landing, Progress, Pull, PullFolder
 from loader.logs import log_to_stderr, scrub, show_error
+from loader.places import open_landing, open_warehouse
 from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
-from loader.warehouse import TARGETS, Warehouse, open_warehouse
+from loader.warehouse import TARGETS, Warehouse
 
 # What only a verb needs is imported by that verb: the list of verbs is to come at once.
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # Chatfuel began in 2015. A clock may be a little ahead.
 _FIRST, _AHEAD = datetime(2015, 1, 1, tzinfo=UTC), timedelta(hours=1)
+_NO_ZONE = "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
 _UNEXPECTED = "unexpected error. Please report it with this traceback."
 _EXIT_CODES = """\b
 Exit codes:
@@ -93,17 +95,15 @@ class _Day(_Moment):
         return super().convert(f"{value}T12:00:00Z" if len(value) == len("2024-06-26") else value, param, ctx)
 
 
+@dataclass(frozen=True)
 class _Loader:
     """What the verbs work with: settings, landing zone, warehouse, and how results are shown."""
 
-    def __init__(
-        self, settings: Settings, target: str, landing: Landing, warehouse: Warehouse, as_json: bool
-    ) -> None:
-        self.settings = settings
-        self.target = target
-        self.landing = landing
-        self.warehouse = warehouse
-        self.as_json = as_json
+    settings: Settings
+    target: str
+    landing: Landing
+    warehouse: Warehouse
+    as_json: bool
 
     def client(self) -> closing[Chatfuel]:
         from loader.chatfuel import Chatfuel
@@ -118,7 +118,7 @@ class _Loader:
             click.echo(json.dumps(record) if self.as_json else text)
         except OSError as error:
             raise LoaderError(
-                f"The results cannot be shown: {error.strerror}. What was done stands."
+                f"The results cannot be shown: {error.strerror}. What was done stands: `pulls` lists it."
             ) from None
 
     def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -182,25 +182,22 @@ class _Loader:
         last = max((done.pull_id for done in self.loaded() if done.bot_id == pull.bot_id), default="")
         for folder in self.landing.complete_pulls():
             waiting = folder.pull
-            if (
-                waiting.bot_id != pull.bot_id
-                or not last < waiting.pull_id < pull.pull_id
-                or folder.is_refused
-            ):
+            is_between = last < waiting.pull_id < pull.pull_id
+            if waiting.bot_id != pull.bot_id or not is_between or folder.is_refused:
                 continue
             log.info("Pull %s of bot %s landed and was not loaded: first that.", waiting.pull_id, pull.bot_id)
             try:
-                with _progress() as report:
-                    self.load(folder, min_users_ratio, force, report)
+                self.load_and_show(folder, min_users_ratio, force)
             except (ContractError, RefusedError) as error:
                 # It is noted beside the pull, which does not keep the next from being loaded.
                 log.warning("Pull %s of bot %s: %s", waiting.pull_id, pull.bot_id, error.message)
 
-    def load(self, folder: PullFolder, min_users_ratio: float, force: bool, report: Report) -> None:
+    def load_and_show(self, folder: PullFolder, min_users_ratio: float, force: bool) -> None:
         """Load a pull that landed, and show what was loaded."""
         from loader.pull import load
 
-        rows = load(self.warehouse, folder, min_users_ratio, report, force=force).rows
+        with _progress() as progress:
+            rows = load(self.warehouse, folder, min_users_ratio, progress, force=force).rows
         pull = folder.pull
         record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
         if self.as_json:
@@ -301,6 +298,9 @@ def check(loader: _Loader) -> None:
         pulls, size, room = loader.landing.complete_pulls(), loader.landing.size(), loader.landing.room()
         days = len({folder.pull.pull_date for folder in pulls})
         more = f", room for {room * days // size:,} days more" if room is not None and size else ""
+        if others := loader.landing.strangers():
+            more += f"; left alone, for they are not the loader's: {', '.join(map(repr, others[:5]))}"
+            more += f" and {len(others) - 5} more" if len(others) > 5 else ""
         return f"{len(pulls)} pulls, {decimal(size)}{more}"
 
     trials: dict[str, Callable[[], str]] = {
@@ -383,14 +383,12 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
         if loader.is_there(folder):
             return
         loader.load_waiting(folder.pull, min_users_ratio, force)
-        with _progress() as report:
-            if folder.is_complete and not folder.is_refused:
-                log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
-            else:
-                with loader.client() as client:
-                    recorded = loader.warehouse.recorded_broadcasts(bot_id)
-                    fetch(client, folder, recorded, report)
-            loader.load(folder, min_users_ratio, force, report)
+        if folder.is_complete and not folder.is_refused:
+            log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
+        else:
+            with loader.client() as client, _progress() as progress:
+                fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id), progress)
+        loader.load_and_show(folder, min_users_ratio, force)
 
     bot_ids = loader.settings.bot_ids
     with loader.landing.lock():
@@ -426,7 +424,9 @@ def pulls(loader: _Loader) -> None:
 
 @_verb
 @click.argument("pull_id", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every pull that landed and was not refused.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Every pull that landed; what is refused again is told."
+)
 @_ratio
 @_force
 def reload(
@@ -436,19 +436,24 @@ def reload(
     if bool(pull_id) == everything:
         raise click.UsageError("Name a PULL_ID, or say --all. `pulls` lists what landed.")
     landed = loader.landing.complete_pulls()
-    if everything:
-        folders = [folder for folder in landed if force or not folder.is_refused]
-    else:
-        folders = [folder for folder in landed if folder.pull.pull_id == pull_id]
+    folders = [folder for folder in landed if everything or folder.pull.pull_id == pull_id]
     if not folders:
-        what = f"complete pull {pull_id}" if pull_id else "complete pull that was not refused"
+        what = f"complete pull {pull_id or ''}".strip()
         raise ConfigurationError(f"No {what} in {loader.landing.name}. `pulls` lists what landed.")
 
     def reload_pull(folder: PullFolder) -> None:
         if loader.is_there(folder):
             return
-        with _progress() as report:
-            loader.load(folder, min_users_ratio, force, report)
+        was_refused = everything and folder.is_refused
+        try:
+            loader.load_and_show(folder, min_users_ratio, force)
+        except (ContractError, RefusedError) as error:
+            # A refusal whose cause is gone is gone; another is no news.
+            if not was_refused:
+                raise
+            log.warning(
+                "Pull %s of bot %s is still refused: %s", folder.pull.pull_id, folder.pull.bot_id, error
+            )
 
     with loader.landing.lock():
         names = {f"{folder.pull.bot_id}, pull {folder.pull.pull_id}": folder for folder in folders}
@@ -465,16 +470,16 @@ def import_(
     loader: _Loader, file: Path, bot_id: str, as_of: datetime, min_users_ratio: float, force: bool
 ) -> None:
     """Make a pull of a CSV that was saved from Chatfuel's People page."""
-    from loader.pull import land_saved
+    from loader.saved import land_saved
 
     folder = loader.landing.folder(Pull(bot_id, as_of))
 
     def import_file(_: str) -> None:
         if loader.is_there(folder):
             return
-        with _progress() as report:
-            land_saved(file, folder, report)
-            loader.load(folder, min_users_ratio, force, report)
+        with _progress() as progress:
+            land_saved(file, folder, progress)
+        loader.load_and_show(folder, min_users_ratio, force)
 
     with loader.landing.lock():
         _for_each([bot_id], import_file)
@@ -498,11 +503,11 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
     landing = loader.landing
     with landing.lock():
         found, unread = {}, []
-        with _progress() as report:
+        with _progress() as progress:
             for folder in [*landing.complete_pulls(), *landing.aside().complete_pulls()]:
                 if folder.pull.bot_id == bot_id:
                     try:
-                        found[folder], errors = find_user(folder, user_id, report)
+                        found[folder], errors = find_user(folder, user_id, progress)
                     except RefusedError as error:
                         errors = [error]
                     unread += errors
@@ -516,9 +521,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         ]
         loader.ask(records, yes, "and their rows in the warehouse")
         # The landing zone first: from there the person could come back.
-        with _progress() as report:
+        with _progress() as progress:
             for folder, files in found.items():
-                forget_user(folder, user_id, files, report)
+                forget_user(folder, user_id, files, progress)
         for name in leftovers:
             landing.remove(name)
         rows = sum(sum(files.values()) for files in found.values())
@@ -532,7 +537,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         )
     if unread:
         reasons = " ".join(error.message for error in unread)
-        raise RefusedError(f"The person may still be in what could not be read. {reasons}")
+        raise RefusedError(
+            f"The person may still be in what could not be read: {reasons} Then run the same command again."
+        )
 
 
 @_verb
@@ -541,12 +548,12 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
 def report(loader: _Loader, notify: bool, failed: str | None) -> None:
     """Show the state of pipeline and data in ten lines.
 
-    To be run in the folder of the dbt project, after its build: it tells of that too.
+    What it says is rpt_chatfuel__health, a view that dbt makes.
     """
     from loader.report import make_report, tell
 
     settings = loader.settings
-    found = make_report(loader.warehouse, settings.dbt_target, datetime.now(UTC), failed)
+    found = make_report(loader.warehouse, failed)
     width = max(len(subject) for subject, _ in found.lines)
     for subject, state in found.lines:
         loader.show({"subject": subject, "state": state}, f"{subject:{width}}  {state}")
@@ -682,14 +689,12 @@ def _zone() -> ZoneInfo | None:
         return ZoneInfo(variables["chatfuel_timezone"])
     except FileNotFoundError:
         if project.exists():
-            raise ConfigurationError("chatfuel_timezone in dbt_project.yml is no time zone.") from None
+            raise ConfigurationError(_NO_ZONE) from None
         return None
     except yaml.YAMLError:
         raise ConfigurationError("dbt_project.yml is no YAML. Mend it.") from None
     except (KeyError, OSError, ValueError, TypeError, AttributeError):
-        raise ConfigurationError(
-            "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
-        ) from None
+        raise ConfigurationError(_NO_ZONE) from None
 
 
 def _local_time() -> str:
@@ -700,22 +705,9 @@ def _local_time() -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def _progress() -> Iterator[Progress]:
     from rich.console import Console
     from rich.filesize import decimal
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(20),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[size]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=None, size="")
-
-        def report(what: str, size: int) -> None:
-            progress.update(task, description=what, size=decimal(size) if size else "")
-
-        yield report
+    with Console(stderr=True).status("") as status:
+        yield lambda what, size: status.update(f"{what} {decimal(size)}" if size else what)

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from loader.answers import SHAPES, parse, pick
+from loader.answers import COUNT, SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
-from loader.landing import LandedFile, PullFolder, Report
+from loader.landing import LandedFile, Progress, PullFolder
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
-from loader.wide_csv import WideCsv
+from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
@@ -53,6 +53,9 @@ _BROADCAST_COLUMNS = {
 }
 
 
+_COUNTERS = ("Total users", "Read", "Clicked", "Failed")
+
+
 def user_columns() -> dict[str, str]:
     """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
     return {column.name.replace("_", " "): column.name for column in raw_tables()["users"]}
@@ -78,7 +81,7 @@ def value_counts(converted: Converted) -> dict[str, int]:
     return counts
 
 
-def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = False) -> Converted:
+def convert(folder: PullFolder, workdir: Path, progress: Progress, *, force: bool = False) -> Converted:
     """Convert a complete pull.
 
     A file is read once, checked and written; who signed up since the exports before it is left out at once.
@@ -87,7 +90,7 @@ def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = 
     Args:
         folder: The pull.
         workdir: Where the Parquet files go.
-        report: Is told which file is under way.
+        progress: Is told which file is under way.
         force: Take the users that are in every export, however many are not.
 
     Raises:
@@ -96,7 +99,7 @@ def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = 
         LoaderError: There is no room.
     """
     try:
-        return _Conversion(folder, workdir, report).convert(force)
+        return _Conversion(folder, workdir, progress).convert(force)
     except OSError as error:
         raise LoaderError(
             f"{folder.path} cannot be converted: {error.strerror or error}. Make room and pull again."
@@ -104,10 +107,10 @@ def convert(folder: PullFolder, workdir: Path, report: Report, *, force: bool = 
 
 
 class _Conversion:
-    def __init__(self, folder: PullFolder, workdir: Path, report: Report) -> None:
+    def __init__(self, folder: PullFolder, workdir: Path, progress: Progress) -> None:
         self.folder = folder
         self._workdir = workdir
-        self._report = report
+        self._progress = progress
         self._files: dict[str, dict[Path, int]] = {table: {} for table in raw_tables()}
         # The attributes of the catalogue that no export has had, and their types.
         self._catalogue: dict[str, str] = {}
@@ -126,12 +129,15 @@ class _Conversion:
         # What the users export has of the catalogue is taken from there, and from nowhere else.
         profile = [replace(landed, table="user_attributes") for landed in files if landed.table == "users"]
         files = [*profile, *files]
-        exports = [_Export(self.folder.path, f, always, others) for f in files if f.name.endswith(_CSV)]
+        remedy = PULL_AGAIN if manifest["source"] == "api" else EXPORT_AGAIN
+        exports = [
+            _Export(self.folder.path, f, always, others, remedy) for f in files if f.name.endswith(_CSV)
+        ]
         of_everyone = [e for e in exports if e.landed.table in ("users", "user_attributes")]
         # The users that every export so far has had.
         known: np.ndarray | None = None
         for export in exports:
-            self._report(f"converting {export.landed.name}", 0)
+            self._progress(f"converting {export.landed.name}", 0)
             export.choose_columns(self._catalogue)
             is_of_everyone = export in of_everyone
             export.path = self._write(export.landed.table, export.blocks(known if is_of_everyone else None))
@@ -187,7 +193,7 @@ class _Conversion:
             kept = np.zeros(len(written), bool)
             kept[len(kept) - 1 - from_end[_is_in(users, common)]] = True
             if (kept != written).any():
-                self._report(f"converting {export.landed.name} again", 0)
+                self._progress(f"converting {export.landed.name} again", 0)
                 self._write(export.landed.table, export.blocks(kept=kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
@@ -206,6 +212,11 @@ class _Conversion:
                 pairs = zip(rows, payloads, strict=True)
                 return _once(landed, ((_text(row.id), _payload(payload)) for row, payload in pairs))
             case "broadcast_stats":
+                for number, row in enumerate(rows, start=1):
+                    if row.total_users is not None and not (
+                        row.total_users >= 0 and row.total_users % 1 == 0
+                    ):
+                        _warn_of_count(landed, number, "total_users", f"{row.total_users:g}")
                 return [(number, _payload(payload)) for number, payload in enumerate(payloads, start=1)]
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(payloads))]
@@ -254,7 +265,9 @@ class _Export:
         path: What was made of it.
     """
 
-    def __init__(self, path: Path, landed: LandedFile, always: Sequence[str], others: dict[str, int]) -> None:
+    def __init__(
+        self, path: Path, landed: LandedFile, always: Sequence[str], others: dict[str, int], remedy: str
+    ) -> None:
         """Read the header. It must have what was asked for, and what is always served.
 
         ``others`` are the numbers of users whose ids are none, the same for all exports.
@@ -264,14 +277,12 @@ class _Export:
         self.written: list[np.ndarray] = []
         self.path = Path()
         self._others = others
-        self._csv = WideCsv(path / landed.name)
+        self._remedy = remedy
+        self._csv = WideCsv(path / landed.name, remedy=remedy)
         is_list = landed.table == "broadcasts"
         for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
             if name not in self._csv.header:
-                raise ContractError(
-                    f"{landed.name} has no column {name!r}. Pull again;"
-                    " if it stays, Chatfuel has changed its export."
-                )
+                raise ContractError(f"{landed.name} has no column {name!r}. Nothing was loaded. {remedy}")
         self._columns = [*_BROADCAST_COLUMNS] if is_list else [*user_columns()]
 
     def choose_columns(self, catalogue: dict[str, str]) -> None:
@@ -291,14 +302,20 @@ class _Export:
         for block in self._csv.blocks(self._columns):
             if self.landed.table == "broadcasts":
                 columns = [block.wide(place) for place in range(len(self._columns))]
+                for name in _COUNTERS:
+                    values = columns[self._columns.index(name)]
+                    for row in np.flatnonzero(pc.invert(pc.match_substring_regex(values, f"^({COUNT})$"))):
+                        _warn_of_count(
+                            self.landed, block.first + int(row) + 1, name, values[int(row)].as_py()
+                        )
                 yield [np.arange(block.rows) + block.first + 1, *columns]
                 continue
             users = block.wide(0)
             if users.null_count:
                 row = block.first + users.is_null().index(True).as_py() + 1
                 raise ContractError(
-                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. Pull again;"
-                    " if it stays, Chatfuel has changed its export."
+                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded."
+                    f" {self._remedy}"
                 )
             if kept is None:
                 numbers = _numbers(users, self._others)
@@ -349,6 +366,16 @@ def _once(landed: LandedFile, rows: Iterable[tuple[str, str]]) -> list[tuple[str
         if found.setdefault(row_id, content) != content:
             log.warning("%s lists %r twice, with different content: the first is taken.", landed.name, row_id)
     return list(found.items())
+
+
+def _warn_of_count(landed: LandedFile, row: int, column: str, value: str) -> None:
+    log.warning(
+        "%s, row %d, %s: %r is no number of users; it is empty in all tables.",
+        landed.name,
+        row,
+        column,
+        value,
+    )
 
 
 def _payload(content: Any) -> str:

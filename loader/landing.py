@@ -6,7 +6,6 @@ and nothing reads it. Only the owner can read what is here. ``bucket.py`` keeps 
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import hashlib
 import json
@@ -20,6 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+
+from filelock import FileLock, Timeout
 
 from loader.errors import LandingError, LockedError, RefusedError
 
@@ -41,7 +42,7 @@ _OURS = re.compile(
 )
 
 # Is told what is under way, and how many bytes of it are done.
-Report = Callable[[str, int], None]
+Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -159,37 +160,28 @@ class Landing:
         Raises:
             LockedError: One is at it.
         """
-        with self._locked() as file:
+        lock = FileLock(self._lock, timeout=0, mode=0o600, fallback_to_soft=False)
+        try:
+            _make_folder(self._lock.parent)
+            lock.acquire()
             # It may say who holds the lock. Whoever is killed does not hold it any more.
-            file.truncate()
-            file.write(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
-            file.flush()
-            try:
-                yield
-            finally:
-                with suppress(OSError):
-                    self._lock.unlink()
-                    self._lock.parent.rmdir()
-
-    def _locked(self) -> IO[str]:
-        while True:
-            try:
-                _make_folder(self._lock.parent)
-                file = os.fdopen(os.open(self._lock, os.O_CREAT | os.O_RDWR, 0o600), "r+")
-            except OSError as error:
-                raise LandingError(f"Landing zone {self.name}: {error}. Set CHATFUEL_LANDING.") from error
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                with file:
-                    raise LockedError(
-                        f"Another loader is at work on {self.name}: {file.read().strip()}. Wait for its end."
-                    ) from None
-            # Another loader may have ended, and removed the file, after it was opened here.
-            with suppress(FileNotFoundError):
-                if os.fstat(file.fileno()).st_ino == self._lock.stat().st_ino:
-                    return file
-            file.close()
+            self._lock.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+        except Timeout:
+            # Gone, if that one ends just now.
+            holder = self._lock.read_text().strip() if self._lock.exists() else "it ends now"
+            raise LockedError(
+                f"Another loader is at work on {self.name}: {holder}. Wait for its end."
+            ) from None
+        except OSError as error:
+            raise LandingError(f"Landing zone {self.name}: {error}. Set CHATFUEL_LANDING.") from error
+        try:
+            yield
+        finally:
+            # While it is held: a file that is gone is no lock, and whoever has it open finds that out.
+            with suppress(OSError):
+                self._lock.unlink()
+                self._lock.parent.rmdir()
+            lock.release()
 
     def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
         """Return what interrupted pulls and conversions left, with the bytes of each file.
@@ -212,6 +204,14 @@ class Landing:
         # What a link leads to is somebody else's.
         root = self.root.resolve()
         return [name for name in names if (root / name).resolve() == root / name]
+
+    def strangers(self) -> list[str]:
+        """Return what else is in the landing zone, which is left alone."""
+        ours = {name.parts[0] for name in self.names()}
+        return sorted(self._tops() - ours - {".lock", REMOVED, "failing.txt"})
+
+    def _tops(self) -> set[str]:
+        return {path.name for path in self.root.iterdir()} if self.root.is_dir() else set()
 
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether a file is there."""
@@ -314,29 +314,29 @@ class PullFolder:
         _make_folder(self.path)
 
     @contextmanager
-    def writer(self, name: str, table: str, report: Report, **facts) -> Iterator[IO[bytes]]:
+    def writer(self, name: str, table: str, progress: Progress, **facts) -> Iterator[IO[bytes]]:
         """Open a file of the pull for writing; it appears when it is whole.
 
         Args:
             name: File name, ending in .gz.
             table: The raw table that it fills.
-            report: Is told the bytes written.
+            progress: Is told the bytes written.
             **facts: Further attributes of ``LandedFile``.
         """
         partial = self.path / f".{name}.partial"
         with _create(partial) as file:
             # Without a time in its header, the same response is the same file.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed:
-                yield _Reporting(compressed, name, report)
+                yield _Reporting(compressed, name, progress)
             _sync(file)
         landed = LandedFile(name, table, partial.stat().st_size, _digest(partial), **facts)
         partial.rename(self.path / name)
         self.landing.save(self.name / name)
         self._files.append(landed)
 
-    def write(self, name: str, table: str, body: bytes, report: Report, **facts) -> None:
+    def write(self, name: str, table: str, body: bytes, progress: Progress, **facts) -> None:
         """Write a response that is at hand; arguments as those of ``writer``."""
-        with self.writer(name, table, report, **facts) as file:
+        with self.writer(name, table, progress, **facts) as file:
             file.write(body)
 
     def keep(self, landed: LandedFile) -> None:
@@ -413,19 +413,6 @@ class PullFolder:
                 self.landing.remove(name)
 
 
-@contextmanager
-def open_landing(where: str) -> Iterator[Landing]:
-    """Open the landing zone in a folder, or in a bucket if it begins with gs://."""
-    if not where.startswith("gs://"):
-        yield Landing(Path(where))
-        return
-    # Imported where it is used: Google's client takes a second.
-    from loader.bucket import BucketLanding
-
-    with tempfile.TemporaryDirectory(prefix="chatfuel-") as root:
-        yield BucketLanding(where, Path(root))
-
-
 def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     """Return those names that the loader gives, sorted."""
     return sorted(name for name in names if _OURS.fullmatch(str(name)))
@@ -434,14 +421,14 @@ def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
 class _Reporting:
     """A file that reports the bytes written to it."""
 
-    def __init__(self, file: IO[bytes], name: str, report: Report) -> None:
-        self._file, self._name, self._report, self._written = file, name, report, 0
-        report(name, 0)
+    def __init__(self, file: IO[bytes], name: str, progress: Progress) -> None:
+        self._file, self._name, self._progress, self._written = file, name, progress, 0
+        progress(name, 0)
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
         self._written += len(data)
-        self._report(self._name, self._written)
+        self._progress(self._name, self._written)
 
 
 def _make_folder(path: Path) -> None:

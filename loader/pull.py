@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from loader import __version__
-from loader.answers import Attribute, BroadcastResult, Entry
+from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
 from loader.convert import convert, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
-from loader.landing import Pull, PullFolder, Report
+from loader.landing import Progress, Pull, PullFolder
 from loader.warehouse import Converted, Warehouse
-from loader.wide_csv import WideCsv
 
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
 _ASK_AFTER = timedelta(hours=1)
@@ -57,7 +51,7 @@ def fetch(
     client: Chatfuel,
     folder: PullFolder,
     recorded: Collection[str],
-    report: Report,
+    progress: Progress,
 ) -> None:
     """Land everything that Chatfuel has.
 
@@ -65,18 +59,18 @@ def fetch(
         client: Chatfuel.
         folder: Where the responses go; emptied first.
         recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
-        report: Is told which file is under way.
+        progress: Is told which file is under way.
     """
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", body, report)
+    folder.write("attributes.json.gz", "attributes", body, progress)
 
     def export(name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts) -> None:
         names = tuple(field.name for field in fields)
         custom = tuple(field.name for field in fields if field.type == "custom" and is_system(field.name))
         facts |= {"fields": names, "custom": custom}
-        client.download_users(bot_id, fields, lambda: folder.writer(name, table, report, **facts), audience)
+        client.download_users(bot_id, fields, lambda: folder.writer(name, table, progress, **facts), audience)
 
     system = [Attribute(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
@@ -84,54 +78,27 @@ def fetch(
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
 
     segments = client.segments(bot_id)
-    folder.write("segments.json.gz", "segments", segments.body, report)
-    client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", report))
+    folder.write("segments.json.gz", "segments", segments.body, progress)
+    client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", progress))
     entries = client.scheduled_entries(bot_id)
     name = "scheduled_entries"
-    folder.write(f"{name}.json.gz", name, entries.body, report)
+    folder.write(f"{name}.json.gz", name, entries.body, progress)
     stats = client.broadcast_stats(bot_id)
-    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, report)
+    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, progress)
 
     for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = entry.id, str(entry.block_id)
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
-            raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name.")
+            raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name. {CHANGED}")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
-        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, report, **facts)
+        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, progress, **facts)
         audience = block and block.user_filter
         if audience and audience.get("valid") is not False:
             name = f"broadcast_recipients-{broadcast_id}.csv.gz"
             export(name, "broadcast_recipients", [_USER_ID_FIELD], audience, broadcast_id=broadcast_id)
 
     folder.commit("api", __version__)
-
-
-def land_saved(file: Path, folder: PullFolder, report: Report) -> None:
-    """Land a CSV that somebody once saved from Chatfuel's People page, as a pull of its own.
-
-    Args:
-        file: The CSV, or the same gzipped. Its header is the catalogue: what is not in it was not seen.
-        folder: Where it goes; emptied first.
-        report: Is told which file is under way.
-
-    Raises:
-        ContractError: It is no users export.
-    """
-    header = WideCsv(file).header
-    if USER_ID not in header:
-        raise ContractError(
-            f"{file.name} has no column {USER_ID!r}: it is no export of Chatfuel's People page."
-        )
-    kinds = {name: "system" if name in user_columns() else "custom" for name in header}
-    rows = [{"name": name, "type": kind} for name, kind in kinds.items()]
-    catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
-    folder.begin()
-    folder.write("attributes.json.gz", "attributes", catalogue, report)
-    place = folder.writer("users.csv.gz", "users", report, fields=tuple(header))
-    with pa.input_stream(str(file), compression="detect") as source, place as sink:
-        shutil.copyfileobj(source, sink)
-    folder.commit("import", __version__)
 
 
 def _fields(catalogue: Sequence[Attribute]) -> list[Attribute]:
@@ -193,7 +160,7 @@ def load(
     warehouse: Warehouse,
     folder: PullFolder,
     min_users_ratio: float,
-    report: Report,
+    progress: Progress,
     *,
     force: bool = False,
 ) -> Converted:
@@ -203,7 +170,7 @@ def load(
         warehouse: Where it goes.
         folder: The pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
-        report: Is told what is under way.
+        progress: Is told what is under way.
         force: Believe what the gates do not: too much that changed, or exports that disagree about the users.
 
     Raises:
@@ -212,11 +179,11 @@ def load(
     """
     try:
         with folder.workspace() as workdir:
-            converted = convert(folder, workdir, report, force=force)
+            converted = convert(folder, workdir, progress, force=force)
             if not force:
                 _check_changes(warehouse, folder, converted, min_users_ratio)
-            report("loading", 0)
-            warehouse.load(folder.pull, converted)
+            progress("loading", 0)
+            warehouse.write(folder.pull, converted)
     except (ContractError, RefusedError) as error:
         folder.refuse(error.message)
         raise

@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from loader.errors import ConfigurationError
 from loader.logs import hide
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,10 @@ class Settings:
         base_url: Where Chatfuel is, without a slash at the end.
         landing: The landing zone, a folder or gs://bucket/prefix.
         duckdb_path: The file that is the warehouse of target ``dev``.
+        bigquery_dataset: Where dbt makes the tables of the other targets.
         bigquery_location: Where the datasets of the other targets are.
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
         webhook_url: What is told of failure and recovery; empty: nothing.
-        dbt_target: The folder where dbt leaves what it did last.
         most_json: Most bytes that an answer in JSON may have, unpacked.
         most_export: Most bytes that an export may have, unpacked.
     """
@@ -61,10 +64,10 @@ class Settings:
     base_url: str
     landing: str
     duckdb_path: Path
+    bigquery_dataset: str
     bigquery_location: str
     raw_retention_days: int | None
     webhook_url: str
-    dbt_target: Path
     most_json: int
     most_export: int
     _bigquery_project: str
@@ -73,49 +76,40 @@ class Settings:
 
     @property
     def token(self) -> str:
-        """The token.
+        """The token; only verbs that speak to Chatfuel need it, and the bots."""
+        return _needed(
+            self._token,
+            "No token. Set CHATFUEL_TOKEN, or CHATFUEL_TOKEN_FILE to a file that holds it;"
+            " .env.example says where to get one.",
+        )
 
-        Raises:
-            ConfigurationError: There is none. Only verbs that speak to Chatfuel need it.
-        """
-        if not self._token:
-            raise ConfigurationError(
-                "No token. Set CHATFUEL_TOKEN, or CHATFUEL_TOKEN_FILE to a file that holds it;"
-                " .env.example says where to get one."
-            )
-        return self._token
+    @property
+    def bot_ids(self) -> tuple[str, ...]:
+        """The bots."""
+        return _needed(
+            self._bot_ids,
+            "No bot. Set CHATFUEL_BOT_ID to the id in the address of the bot's dashboard,"
+            " or to several, separated by commas.",
+        )
+
+    @property
+    def bigquery_project(self) -> str:
+        """The project of the datasets; only targets in BigQuery need it."""
+        return _needed(
+            self._bigquery_project,
+            "No project. Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets.",
+        )
 
     @property
     def is_complete(self) -> bool:
         """Whether there are a token and bots."""
         return bool(self._token and self._bot_ids)
 
-    @property
-    def bigquery_project(self) -> str:
-        """The project of the datasets.
 
-        Raises:
-            ConfigurationError: There is none. Only targets in BigQuery need it.
-        """
-        if not self._bigquery_project:
-            raise ConfigurationError(
-                "No project. Set CHATFUEL_BIGQUERY_PROJECT to the Google Cloud project of the datasets."
-            )
-        return self._bigquery_project
-
-    @property
-    def bot_ids(self) -> tuple[str, ...]:
-        """The bots.
-
-        Raises:
-            ConfigurationError: There are none. Only verbs that speak to Chatfuel need them.
-        """
-        if not self._bot_ids:
-            raise ConfigurationError(
-                "No bot. Set CHATFUEL_BOT_ID to the id in the address of the bot's dashboard,"
-                " or to several, separated by commas."
-            )
-        return self._bot_ids
+def _needed(value: T, message: str) -> T:
+    if not value:
+        raise ConfigurationError(message)
+    return value
 
 
 def is_bot_id(text: str) -> bool:
@@ -157,10 +151,8 @@ def read_settings() -> Settings:
         raise ConfigurationError(
             "CHATFUEL_BASE_URL is no address like https://dashboard.chatfuel.com, without name and password."
         )
-    landing, duckdb_path = (
-        values.get("CHATFUEL_LANDING", "data/landing"),
-        values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb"),
-    )
+    landing = values.get("CHATFUEL_LANDING", "data/landing")
+    duckdb_path = values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")
     if "://" in landing and not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?", landing):
         raise ConfigurationError(
             f"CHATFUEL_LANDING is {landing!r}; set it to a folder, or to gs://bucket or gs://bucket/prefix."
@@ -172,17 +164,19 @@ def read_settings() -> Settings:
     bot_ids = tuple(part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip())
     for bot_id in bot_ids:
         if not is_bot_id(bot_id):
-            raise ConfigurationError(f"CHATFUEL_BOT_ID holds {bot_id!r}, which is not the id of a bot.")
+            raise ConfigurationError(
+                f"CHATFUEL_BOT_ID holds {bot_id!r}, which is no id. Copy it from the dashboard's address."
+            )
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
         base_url=base_url,
         landing=landing if "://" in landing else str(Path(landing).expanduser()),
         duckdb_path=Path(duckdb_path).expanduser(),
+        bigquery_dataset=values.get("CHATFUEL_BIGQUERY_DATASET", "chatfuel"),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=_whole_number(values, "CHATFUEL_RAW_RETENTION_DAYS", None),
         webhook_url=values.get("CHATFUEL_WEBHOOK_URL", ""),
-        dbt_target=Path(values.get("DBT_TARGET_PATH", "target")),
         most_json=_whole_number(values, "CHATFUEL_MAX_JSON_MB", 256) << 20,
         most_export=_whole_number(values, "CHATFUEL_MAX_EXPORT_MB", 65536) << 20,
         _bigquery_project=values.get("CHATFUEL_BIGQUERY_PROJECT", ""),
@@ -206,7 +200,9 @@ def _token(values: Mapping[str, str]) -> str:
         try:
             token = Path(file).expanduser().read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"CHATFUEL_TOKEN_FILE cannot be read: {error}.") from error
+            raise ConfigurationError(
+                f"CHATFUEL_TOKEN_FILE cannot be read: {error}. Set it to a text file."
+            ) from error
     # What is pasted from a browser's developer tools often begins with the scheme.
     token = token.removeprefix("Bearer ").strip()
     hide(token)

@@ -36,6 +36,10 @@ import pyarrow.compute as pc
 
 from loader.errors import ContractError
 
+# What is told of a file that is refused: one that was fetched, one that somebody saved.
+PULL_AGAIN = "Pull again; if it stays, Chatfuel has changed its export."
+EXPORT_AGAIN = "Export it again from Chatfuel's People page, and do not open it in a spreadsheet."
+
 _BLOCK = 2 << 20
 _LONGEST_ROW = 64 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -85,18 +89,20 @@ class WideCsv:
         header: The names of its columns.
     """
 
-    def __init__(self, path: Path, block: int = _BLOCK) -> None:
+    def __init__(self, path: Path, block: int = _BLOCK, remedy: str = PULL_AGAIN) -> None:
         """Read the header.
 
         Args:
             path: The file.
             block: Bytes that are read at a time.
+            remedy: What is told to do if it is refused.
 
         Raises:
             ContractError: There is none.
         """
         self._path = path
         self._block = block
+        self._remedy = remedy
         self.header: list[str] = []
         data, self._begin = b"", 0
         with self._open() as file:
@@ -272,10 +278,7 @@ class WideCsv:
             if column is not None:
                 beyond = ["beyond the last"] * (column + 1 - len(self.header))
                 place += f", column {[*map(repr, self.header), *beyond][column]}"
-        raise ContractError(
-            f"{self._path.name}{place}: {what}. Nothing was loaded. Pull again;"
-            " if it stays, Chatfuel has changed its export."
-        )
+        raise ContractError(f"{self._path.name}{place}: {what}. Nothing was loaded. {self._remedy}")
 
 
 def _outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:

@@ -109,6 +109,11 @@ explore: rpt_chatfuel__engagement_transitions {
   description: "Who moved between the steps of engagement, one row per bot, day, step before and step after. A user counts once a day for each move. Users who are unsubscribed at the pull are left out, as in the daily KPIs."
 }
 
+explore: rpt_chatfuel__health {
+  label: "Health"
+  description: "How pipeline and data are now, one row per bot and check: what `python -m loader report` shows, and tells a webhook. A view, so that a night without a build is told too."
+}
+
 explore: rpt_chatfuel__missed_days {
   label: "Missed days"
   description: "Days that no pull reports on, between the first and the last day reported, one row per bot and day. Nobody can fetch them later. `known_gaps` takes those that somebody has looked into."

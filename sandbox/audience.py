@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+from sandbox.attributes import Attributes
 from sandbox.clock import stamp
-
-if TYPE_CHECKING:
-    from sandbox.bot import Bot
-    from sandbox.users import Users
+from sandbox.users import Users
 
 Test = Callable[[int], bool]
 
@@ -49,6 +47,14 @@ class Segment:
     filter: Filter
 
 
+class Catalogue(Protocol):
+    """The bot whose users are selected: what a condition can name."""
+
+    attributes: Attributes
+    blocks: Sequence[Any]
+    segments: Mapping[str, Segment]
+
+
 EVERYONE = Filter("or", ())
 
 
@@ -82,7 +88,7 @@ def parse(text: str | None) -> Filter:
     return Filter(operation, parameters)
 
 
-def select(audience: Filter, bot: Bot, users: Users) -> array:
+def select(audience: Filter, bot: Catalogue, users: Users) -> array:
     """Return the numbers of the users whom a filter selects, in the order of signing up.
 
     Args:
@@ -102,7 +108,7 @@ def _present(users: Users) -> Iterator[int]:
     return (user for user in range(len(users)) if present[user])
 
 
-def _test(audience: Filter, bot: Bot, users: Users) -> Test:
+def _test(audience: Filter, bot: Catalogue, users: Users) -> Test:
     tests = [_condition(parameter, bot, users) for parameter in audience.parameters]
     if not tests:
         return lambda user: True
@@ -113,7 +119,7 @@ def _test(audience: Filter, bot: Bot, users: Users) -> Test:
     return lambda user: any(test(user) for test in tests)
 
 
-def _condition(parameter: Parameter, bot: Bot, users: Users) -> Test:
+def _condition(parameter: Parameter, bot: Catalogue, users: Users) -> Test:
     if parameter.type == "segment":
         test = _in_segments(parameter, bot, users)
     elif parameter.type == "sequence":
@@ -133,7 +139,7 @@ def _never(user: int) -> bool:
     return False
 
 
-def _in_segments(parameter: Parameter, bot: Bot, users: Users) -> Test:
+def _in_segments(parameter: Parameter, bot: Catalogue, users: Users) -> Test:
     if parameter.operation not in ("is", "is_not"):
         raise AudienceError(f'a segment cannot be compared by "{parameter.operation}"')
     tests = []
@@ -145,7 +151,7 @@ def _in_segments(parameter: Parameter, bot: Bot, users: Users) -> Test:
     return lambda user: any(test(user) for test in tests)
 
 
-def _has_value(parameter: Parameter, bot: Bot, users: Users) -> Test:
+def _has_value(parameter: Parameter, bot: Catalogue, users: Users) -> Test:
     matches = _comparison(parameter)
     attribute = bot.attributes.get(parameter.name or "", parameter.type)
     if attribute is not None:
@@ -190,7 +196,7 @@ def _number(text: str) -> float | None:
 
 
 # The system fields that are columns of their own, not facts: each as the export shows it.
-READERS: dict[str, Callable[[Bot, Users, int], str]] = {
+READERS: dict[str, Callable[[Catalogue, Users, int], str]] = {
     "chatfuel user id": lambda bot, users, user: users.ids[user],
     "signed up": lambda bot, users, user: stamp(users.signed_up[user]),
     "last seen": lambda bot, users, user: stamp(users.last_seen[user]),

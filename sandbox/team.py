@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from sandbox import vocabulary as words
+from sandbox.attributes import Attribute
 from sandbox.audience import EVERYONE, Filter, Parameter, Segment
 from sandbox.broadcasts import Broadcast, new_broadcast
 from sandbox.clock import DAY, HOUR, moment
 from sandbox.people import People
-
-if TYPE_CHECKING:
-    from sandbox.bot import Bot
+from sandbox.users import Users
 
 SEGMENTS = 40
 OLD_BROADCASTS = 12
@@ -56,6 +56,18 @@ def first_segments(rng: random.Random, people: People) -> dict[str, Segment]:
     return {segment.id: segment for segment in segments}
 
 
+class Workplace(Protocol):
+    """The bot that they run: what they can look at, and do to its catalogue."""
+
+    people: People
+    segments: dict[str, Segment]
+    users: Users
+    add_attribute: Callable[..., Attribute]
+    retire_attribute: Callable[[Attribute, int], None]
+    bring_back_attribute: Callable[[Attribute, int], None]
+    rename_attribute: Callable[[Attribute, str, int], None]
+
+
 class Team:
     """The people who run the bot.
 
@@ -64,7 +76,7 @@ class Team:
         retired: The attributes they took out of the catalogue.
     """
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Workplace) -> None:
         self._bot = bot
         self.young: list = []
         self.retired: list = []

@@ -36,18 +36,27 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sandbox.attributes import Attributes
+from sandbox.broadcasts import Broadcast
 from sandbox.clock import iso, stamp
-
-if TYPE_CHECKING:
-    from sandbox.bot import Bot
+from sandbox.users import Users
 
 SIGNED_UP, DELETED, RESTORED, ATTRIBUTE, SEEN, BROADCAST_SENT, ATTRIBUTE_ADDED, ATTRIBUTE_RETIRED = range(8)
 _TYPES = (
     "signed_up", "deleted", "restored", "attribute", "seen", "broadcast_sent", "attribute_added",
     "attribute_retired",
 )  # fmt: skip
+
+
+class Subjects(Protocol):
+    """The bot whose log it is: what the numbers in the log stand for."""
+
+    id: str
+    attributes: Attributes
+    broadcasts: list[Broadcast]
+    users: Users
 
 
 class TruthLog:
@@ -76,12 +85,12 @@ class TruthLog:
         self._old.append(old)
         self._new.append(new)
 
-    def between(self, after: int, until: int, bot: Bot) -> Iterator[dict]:
+    def between(self, after: int, until: int, bot: Subjects) -> Iterator[dict]:
         """Return the events after one moment, up to and including another."""
         for place in range(bisect_right(self._at, after), bisect_right(self._at, until)):
             yield from self._events(place, bot)
 
-    def _events(self, place: int, bot: Bot) -> Iterator[dict]:
+    def _events(self, place: int, bot: Subjects) -> Iterator[dict]:
         at, kind, subject = self._at[place], self._type[place], self._subject[place]
         event = {
             "bot_id": bot.id,

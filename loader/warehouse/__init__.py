@@ -1,4 +1,4 @@
-"""The warehouse: what the loader needs of one, and the choice by target."""
+"""The warehouse: what the loader needs of one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from loader.landing import Landing, Pull
-from loader.settings import Settings
+from loader.landing import Pull
 
 RAW_SCHEMA = "chatfuel_raw"
+HEALTH = "rpt_chatfuel__health"
 TARGETS = ("dev", "prod", "emulator")
 LEDGER = "pulls"
 
@@ -95,8 +95,8 @@ class Warehouse(ABC):
         """Return how many users had a value in a pull, by attribute. Creates nothing."""
 
     @abstractmethod
-    def load(self, pull: Pull, converted: Converted) -> None:
-        """Load a pull, its ledger row last, creating schema and tables where missing.
+    def write(self, pull: Pull, converted: Converted) -> None:
+        """Write a pull, its ledger row last, creating schema and tables where missing.
 
         A pull that is in the ledger by now is left alone. A failure leaves the warehouse as it was.
         """
@@ -104,6 +104,10 @@ class Warehouse(ABC):
     @abstractmethod
     def read(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query; none where there is no such table yet."""
+
+    @abstractmethod
+    def health(self) -> list[dict[str, Any]]:
+        """Return what dbt says of pipeline and data; nothing before its first build."""
 
     @abstractmethod
     def check_writable(self) -> None:
@@ -120,19 +124,3 @@ class Warehouse(ABC):
     @abstractmethod
     def remove_uncommitted(self) -> None:
         """Remove those rows."""
-
-
-def open_warehouse(target: str, settings: Settings, landing: Landing) -> Warehouse:
-    """Return the warehouse of a target, which may fetch files from the landing zone by itself.
-
-    Raises:
-        ConfigurationError: A setting that the target needs is missing.
-    """
-    # Only the warehouse in use is imported: BigQuery's client takes a second.
-    if target != "dev":
-        from loader.warehouse.bigquery import BigQueryWarehouse
-
-        return BigQueryWarehouse.from_settings(settings, landing)
-    from loader.warehouse.duckdb import DuckDBWarehouse
-
-    return DuckDBWarehouse(settings.duckdb_path)

@@ -25,7 +25,16 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from loader.errors import ConfigurationError, RefusedError, WarehouseError
 from loader.landing import Landing, Pull
 from loader.settings import Settings
-from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_layout, raw_tables
+from loader.warehouse import (
+    HEALTH,
+    LEDGER,
+    RAW_SCHEMA,
+    Converted,
+    Warehouse,
+    pull_columns,
+    raw_layout,
+    raw_tables,
+)
 
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
@@ -50,6 +59,7 @@ class BigQueryWarehouse(Warehouse):
         *,
         landing: Landing,
         dataset: str = RAW_SCHEMA,
+        marts: str = "chatfuel",
         retention_days: int | None = None,
         wait: float = 1,
     ) -> None:
@@ -59,6 +69,7 @@ class BigQueryWarehouse(Warehouse):
             client: Its project and location are those of the dataset.
             landing: Where BigQuery may fetch files by itself; those of a folder are uploaded.
             dataset: Where the raw tables are.
+            marts: The dataset of what dbt makes.
             retention_days: Days after their ``pull_date`` that partitions of raw rows are kept; the ledger is
                 kept for ever. None: for ever too.
             wait: Seconds before the second attempt at whatever is worth one; later ones wait longer.
@@ -66,6 +77,7 @@ class BigQueryWarehouse(Warehouse):
         self._client = client
         self._landing = landing
         self._dataset = f"{client.project}.{dataset}"
+        self._marts = f"{client.project}.{marts}"
         self._retention_days = retention_days
         self._wait = wait
 
@@ -87,7 +99,12 @@ class BigQueryWarehouse(Warehouse):
                 "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
                 " or set GOOGLE_APPLICATION_CREDENTIALS."
             ) from error
-        return cls(client, landing=landing, retention_days=settings.raw_retention_days)
+        return cls(
+            client,
+            landing=landing,
+            marts=settings.bigquery_dataset,
+            retention_days=settings.raw_retention_days,
+        )
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
@@ -121,8 +138,8 @@ class BigQueryWarehouse(Warehouse):
         )
         return {row["attribute_name"]: row["users"] for row in rows}
 
-    def load(self, pull: Pull, converted: Converted) -> None:
-        """Load a pull, its ledger row last."""
+    def write(self, pull: Pull, converted: Converted) -> None:
+        """Write a pull, its ledger row last."""
         with self._errors():
             self._create_tables()
             if self._count(LEDGER, pull):
@@ -131,12 +148,16 @@ class BigQueryWarehouse(Warehouse):
                 self._load_table(table, pull, converted)
             for table, rows in converted.rows.items():
                 if (found := self._count(table, pull)) != rows:
+                    self._delete(table, pull)
                     raise RefusedError(
-                        f"{table} has {found} rows of this pull instead of {rows}; it is not in the ledger."
-                        " `python -m loader gc` removes its rows."
-                        f" Then run `python -m loader reload {pull.pull_id}`."
+                        f"{table} has {found} rows of this pull instead of {rows}: they are removed again,"
+                        f" and nothing shows the pull. Run `python -m loader reload {pull.pull_id}`."
                     )
             self._load_table(LEDGER, pull, converted)
+
+    def health(self) -> list[dict[str, Any]]:
+        """Return what dbt says of pipeline and data; nothing before its first build."""
+        return self.read(f"select * from `{self._marts}`.{HEALTH}")
 
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""
@@ -146,14 +167,17 @@ class BigQueryWarehouse(Warehouse):
     def remove(self, pull: Pull) -> None:
         """Remove the rows of a pull, that of the ledger first."""
         for table in (LEDGER, *_OF_PULLS):
-            self.read(
-                f"""
-                delete from `{self._dataset}`.{table}
-                where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
-                """,
-                bot_id=pull.bot_id,
-                pull_id=pull.pull_id,
-            )
+            self._delete(table, pull)
+
+    def _delete(self, table: str, pull: Pull) -> None:
+        self.read(
+            f"""
+            delete from `{self._dataset}`.{table}
+            where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
+            """,
+            bot_id=pull.bot_id,
+            pull_id=pull.pull_id,
+        )
 
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""

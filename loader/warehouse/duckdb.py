@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ import duckdb
 
 from loader.errors import RefusedError, WarehouseError
 from loader.landing import Pull
-from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
+from loader.warehouse import HEALTH, LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
 
 # Times are naive and UTC: dbt models need no time zone support to read them.
 _TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
 
 
-def quoted(value: object) -> str:
-    """Return a value as a literal of SQL.
+def literal(value: object) -> str:
+    """Return a value as SQL spells it.
 
     Literals, not parameters: to bind one, DuckDB imports pandas where it is installed, and that takes longer
     than to load a small pull.
@@ -44,7 +44,7 @@ class DuckDBWarehouse(Warehouse):
             select distinct broadcast_id
             from {RAW_SCHEMA}.block_filters
             semi join {RAW_SCHEMA}.{LEDGER} using (bot_id, pull_id)
-            where bot_id = {quoted(bot_id)}
+            where bot_id = {literal(bot_id)}
             """
         )
         return {row["broadcast_id"] for row in rows}
@@ -60,8 +60,8 @@ class DuckDBWarehouse(Warehouse):
         )
         return {row["attribute_name"]: row["users"] for row in rows}
 
-    def load(self, pull: Pull, converted: Converted) -> None:
-        """Load a pull in one transaction, its ledger row last."""
+    def write(self, pull: Pull, converted: Converted) -> None:
+        """Write a pull in one transaction, its ledger row last."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
             connection.begin()
@@ -71,7 +71,7 @@ class DuckDBWarehouse(Warehouse):
             for table in (*converted.rows, LEDGER):
                 # Rows without a ledger row: the ledger was lost. What landed stands for them.
                 connection.execute(f"delete {_of_pull(table, pull)}")
-                files = ", ".join(quoted(file) for file in converted.files[table])
+                files = ", ".join(literal(file) for file in converted.files[table])
                 connection.execute(
                     f"insert into {RAW_SCHEMA}.{table} by name"
                     f" from read_parquet([{files}], hive_partitioning = false)"
@@ -96,6 +96,12 @@ class DuckDBWarehouse(Warehouse):
                 return []
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def health(self) -> list[dict[str, Any]]:
+        """Return what dbt says of pipeline and data; nothing before its first build."""
+        # With the database's name, which is the file's: it may be that of the schema too.
+        names = self.read("select current_database() as name")
+        return [row for name in names for row in self.read(f'from "{name["name"]}".chatfuel.{HEALTH}')]
 
     def check_writable(self) -> None:
         """Try whether the file could be written, without writing."""
@@ -142,6 +148,9 @@ class DuckDBWarehouse(Warehouse):
         """Connect; what is not committed when the context ends is rolled back."""
         try:
             with duckdb.connect(self._path, read_only=read_only) as connection:
+                # dbt may have made it, for all to read.
+                with suppress(OSError):
+                    self._path.chmod(0o600)
                 connection.execute("set TimeZone = 'UTC'")
                 yield connection
         except duckdb.Error as error:
@@ -171,7 +180,7 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _of_pull(table: str, pull: Pull) -> str:
-    where = f"bot_id = {quoted(pull.bot_id)} and pull_id = {quoted(pull.pull_id)}"
+    where = f"bot_id = {literal(pull.bot_id)} and pull_id = {literal(pull.pull_id)}"
     return f"from {RAW_SCHEMA}.{table} where {where}"
 
 

@@ -4,7 +4,7 @@
 #}
 {% macro raw_table(name) -%}
     {%- set table = source('chatfuel', name) -%}
-    {%- if not execute or model.resource_type == 'unit_test' or load_relation(table) is not none -%}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or model.resource_type == 'unit_test' or load_relation(table) is not none -%}
     {{ table }}
     {%- else -%}
     {%- set columns = {} -%}

@@ -16,6 +16,19 @@
     replace(lower({{ text }}), ' ', '_')
 {%- endmacro %}
 
+{# A count in words, and by how much it changed: 8 (-2 since the pull before). #}
+{% macro count_and_change(count, change) -%}
+    concat(
+        cast({{ count }} as string),
+        case when {{ change }} is null then ''
+            else concat(
+                ' (', case when {{ change }} >= 0 then '+' else '' end, cast({{ change }} as string),
+                ' since the pull before)'
+            )
+        end
+    )
+{%- endmacro %}
+
 {#
   A hash that identifies a row: md5 over the columns, each led by its length, so that no two lists of values
   are written alike. A null is written as ":", an empty text as "0:". (DuckDB's concat passes over nulls, BigQuery's

@@ -42,6 +42,19 @@
     {{ chatfuel.days_before(timestamp, -days) }}
 {%- endmacro %}
 
+{# Whether a UTC timestamp lies more than so many hours before now. Of the history nothing may depend on it. #}
+{% macro is_older_than(timestamp, hours) %}
+    {{- return(adapter.dispatch('is_older_than', 'chatfuel')(timestamp, hours)) -}}
+{% endmacro %}
+
+{% macro default__is_older_than(timestamp, hours) -%}
+    {{ timestamp }} < (now() at time zone 'UTC') - interval '{{ hours }} hours'
+{%- endmacro %}
+
+{% macro bigquery__is_older_than(timestamp, hours) -%}
+    {{ timestamp }} < timestamp_sub(current_timestamp(), interval {{ hours }} hour)
+{%- endmacro %}
+
 {# A timestamp from a text of whole seconds since 1970, UTC, as 1718359800. Anything else is null. #}
 {% macro epoch_to_timestamp(text) -%}
     case

@@ -1,14 +1,18 @@
-"""Runs the loader, and kills it with SIGKILL before one of its steps: a file that appears or goes, a statement.
+"""Runs the loader once for each step, and kills it with SIGKILL before that one of its steps: a file that appears or
+goes, a statement.
 
-`python -m tests.loader.killed STEP ARGUMENTS...`; with step 0 it is left alone, and the steps are counted on the
-last line of standard error.
+`python -m tests.loader.killed FOLDER STEP... -- ARGUMENTS...`; each has a folder of its own below FOLDER, and prints how
+it ended. With step 0 it is left alone, and the steps are counted on the last line of standard error. Each is a fork, for
+Python takes longer to start than a pull.
 """
 
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
+# All that a pull needs is there before the fork.
 from loader import cli
 
 STEPS = {"rename", "unlink", "commit"}
@@ -37,11 +41,28 @@ class Killer:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    killer = Killer(int(sys.argv.pop(1)))
+def run(folder: Path, step: int, arguments: list[str]) -> None:
+    """Run the loader in this process, and end it."""
+    os.environ["CHATFUEL_LANDING"] = str(folder / "landing")
+    os.environ["CHATFUEL_DUCKDB_PATH"] = str(folder / "warehouse.duckdb")
+    sys.argv = ["loader", *arguments]
+    killer = Killer(step)
     sys.setprofile(killer)
     try:
         cli.main()
-    finally:
+    except SystemExit as end:
         sys.setprofile(None)
-        print(killer.steps, file=sys.stderr)
+        print(killer.steps, file=sys.stderr, flush=True)
+        os._exit(int(end.code or 0))
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    split = sys.argv.index("--")
+    for text in sys.argv[2:split]:
+        pid = os.fork()
+        if not pid:
+            run(Path(sys.argv[1]) / f"step_{text}", int(text), sys.argv[split + 1 :])
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)

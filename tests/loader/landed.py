@@ -50,6 +50,7 @@ def land(
     listed: Sequence[str] | None = None,
     json_files: dict[str, object] | None = None,
     custom: Sequence[str] = (),
+    broadcasts: Sequence[Sequence[str]] = (),
     bot_id: str = "bot",
     moment: datetime = MOMENT,
 ) -> PullFolder:
@@ -62,6 +63,7 @@ def land(
         names: The attributes asked for in each of them.
         listed: The catalogue; by default all the names.
         json_files: Content of JSON files, by table, in place of empty ones.
+        broadcasts: The rows of the broadcast list.
         custom: Those of the names that are custom attributes, though named as system fields.
         bot_id: The bot.
         moment: The moment of the pull.
@@ -91,6 +93,7 @@ def land(
             fields=fields,
             custom=tuple(custom),
         )
-    write("broadcasts.csv.gz", "broadcasts", (",".join(_BROADCAST_COLUMNS) + "\n").encode())
+    lines = [",".join(map(cell, row)) for row in (_BROADCAST_COLUMNS, *broadcasts)]
+    write("broadcasts.csv.gz", "broadcasts", ("\n".join(lines) + "\n").encode())
     folder.commit("api", "test")
     return folder

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -17,17 +18,13 @@ ROOT = Path(__file__).parents[2]
 HALVES = [0, 1]
 
 
-def pull(folder: Path, step: int) -> subprocess.CompletedProcess:
-    """Pulls into `folder`, killed before the step."""
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "CHATFUEL_LANDING": str(folder / "landing"),
-        "CHATFUEL_DUCKDB_PATH": str(folder / "warehouse.duckdb"),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "tests.loader.killed", str(step), "pull", "--as-of", AS_OF],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+def pulls(folder: Path, steps: Iterable[int]) -> tuple[list[int], str]:
+    """Pull into a folder for each step, killed before it; the exit codes, and what was written on standard error."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.loader.killed", folder, *map(str, steps), "--", "pull", "--as-of", AS_OF],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
+    return [int(line) for line in ended.stdout.splitlines() if line.lstrip("-").isdecimal()], ended.stderr
 
 
 def tables(path: Path) -> dict[str, list]:
@@ -49,19 +46,22 @@ def landed(folder: Path) -> dict[str, bytes]:
 def test_a_pull_that_was_killed_at_any_step_and_run_again_is_as_one_that_was_not(
     environment, run, tmp_path, monkeypatch, half
 ):
-    undisturbed = pull(tmp_path / "undisturbed", 0)
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    steps = int(undisturbed.stderr.splitlines()[-1])
+    undisturbed = tmp_path / "step_0"
+    codes, said = pulls(tmp_path, [0])
+    assert codes == [0], said
+    count = int(said.splitlines()[-1])
     # Nine landing files and the manifest, nine tables and the ledger at least.
-    assert steps > 30
-    expected = tables(tmp_path / "undisturbed" / "warehouse.duckdb")
-    for step in range(1 + half, steps + 1, len(HALVES)):
+    assert count > 30
+    expected = tables(undisturbed / "warehouse.duckdb")
+    steps = range(1 + half, count + 1, len(HALVES))
+    codes, said = pulls(tmp_path, steps)
+    assert codes == [-signal.SIGKILL] * len(steps), said
+    for step in steps:
         folder = tmp_path / f"step_{step}"
-        assert pull(folder, step).returncode == -signal.SIGKILL
         monkeypatch.setenv("CHATFUEL_LANDING", str(folder / "landing"))
         monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(folder / "warehouse.duckdb"))
         result = run("pull", "--as-of", AS_OF)
         assert result.exit_code == 0, f"after step {step}: {result.output}"
         assert tables(folder / "warehouse.duckdb") == expected, f"after step {step}"
         run("gc", "--yes")
-        assert landed(folder) == landed(tmp_path / "undisturbed"), f"after step {step}"
+        assert landed(folder) == landed(undisturbed), f"after step {step}"

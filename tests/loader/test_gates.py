@@ -39,6 +39,12 @@ def test_an_attribute_that_most_users_lost_at_once_is_refused(loaded, a, b, said
     loaded(4, a, b, force=True)
 
 
+def test_a_pull_is_compared_with_the_last_one_and_not_with_the_first(loaded):
+    loaded(3, 40, 40)
+    loaded(4, 10, 40, force=True)
+    loaded(5, 8, 40)
+
+
 def test_so_is_one_that_most_gained(loaded):
     loaded(3, 40, 2)
     with pytest.raises(RefusedError, match="38 of 40 users gained 'b'"):
@@ -73,7 +79,7 @@ def test_what_landed_and_was_not_loaded_is_loaded_first(pull, query, monkeypatch
         raise WarehouseError("down")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DuckDBWarehouse, "load", refuse)
+        patch.setattr(DuckDBWarehouse, "write", refuse)
         assert pull().exit_code == 6
     result = pull("--as-of", "2024-06-04T07:30:00Z")
     assert result.exit_code == 0

@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +116,47 @@ def test_beginning_again_removes_what_was_there(folder):
     folder.begin()
     assert list(folder.path.iterdir()) == []
     assert not folder.is_complete
+
+
+def test_what_is_left_when_that_is_interrupted_does_not_look_complete(folder, monkeypatch):
+    for name in ("a.json.gz", "x.json.gz"):
+        folder.write(name, "segments", b"{}", silent)
+    folder.commit("api", "test")
+    remove, removed = folder.landing.remove, []
+
+    def interrupted(name):
+        if removed:
+            raise KeyboardInterrupt
+        removed.append(name)
+        remove(name)
+
+    monkeypatch.setattr(folder.landing, "remove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.begin()
+    assert not folder.is_complete
+    assert (folder.path / "a.json.gz").exists()
+
+
+def test_a_file_is_on_the_disk_before_its_name_is_and_before_the_manifest(folder, monkeypatch):
+    done = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(number):
+        done.append(("fsync", Path(f"/proc/self/fd/{number}").readlink().name))
+        fsync(number)
+
+    def noted_rename(self, target):
+        done.append(("rename", target.name))
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    folder.write("x.json.gz", "segments", b"{}", silent)
+    folder.commit("api", "test")
+    assert done == [
+        ("fsync", ".x.json.gz.partial"), ("rename", "x.json.gz"),
+        ("fsync", ".manifest.json.partial"), ("rename", "manifest.json"),
+    ]  # fmt: skip
 
 
 def test_only_the_owner_can_read_the_landing_zone(tmp_path):

@@ -108,3 +108,34 @@ def test_a_moment_before_2015_is_taken_by_force(pull, query):
 
 def test_a_ratio_is_a_number(run):
     assert run("pull", "--min-users-ratio", "nan").exit_code == 2
+
+
+def test_what_is_not_ours_is_mentioned_and_left_alone(pull, run, tmp_path):
+    pull()
+    (tmp_path / "landing" / "X.bak").mkdir()
+    (tmp_path / "landing" / "link").symlink_to(tmp_path)
+    (tmp_path / "landing" / "manifest.json").write_text("mine")
+    assert "not the loader's: 'X.bak', 'link', 'manifest.json'" in run("check").stdout
+    assert (tmp_path / "landing" / "X.bak").exists()
+
+
+def test_a_refusal_whose_cause_is_gone_is_gone(pull, run, query, folder, tmp_path):
+    pull()
+    (tmp_path / "warehouse.duckdb").unlink()
+    whole = (folder / "segments.json.gz").read_bytes()
+    (folder / "segments.json.gz").write_bytes(b"damaged")
+    assert run("reload", "--all").exit_code == 7
+    again = run("reload", "--all")
+    assert again.exit_code == 0
+    assert f"Pull {PULL_ID} of bot botA is still refused: " in again.stderr
+    (folder / "segments.json.gz").write_bytes(whole)
+    assert run("reload", "--all").exit_code == 0
+    assert query("select pull_id from pulls") == [(PULL_ID,)]
+    assert not (folder / "refused.txt").exists()
+
+
+def test_what_dbt_made_for_all_to_read_is_the_owner_s_after_a_pull(pull, tmp_path):
+    pull()
+    (tmp_path / "warehouse.duckdb").chmod(0o644)
+    pull("--as-of", "2024-06-04T07:30:00Z")
+    assert (tmp_path / "warehouse.duckdb").stat().st_mode & 0o777 == 0o600

@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox.server import running
+from tests.loader.helpers import variables
 from tests.loader.landed import chunk_csv, land, users_csv
-from tests.loader.test_pull import variables
 
 
 def test_what_the_users_export_has_is_not_asked_for_again(pull, tamper, query):

@@ -86,11 +86,10 @@ def test_every_table_states_its_grain(tables):
 
 def test_every_argument_of_a_macro_is_described_and_typed(macros):
     for name, macro in macros.items():
-        if name.startswith("materialization_"):
+        # dbt 1.12 sees no arguments of a test, and warns of those that are described
+        if name.startswith(("materialization_", "test_")):
             continue
-        signature = re.search(
-            rf"(?:macro|test) {name.removeprefix('test_')}\((.*?)\)\s*-?%}}", macro["macro_sql"], re.DOTALL
-        )[1]
+        signature = re.search(rf"macro {name}\((.*?)\)\s*-?%}}", macro["macro_sql"], re.DOTALL)[1]
         expected = [
             argument.partition("=")[0].strip() for argument in signature.split(",") if argument.strip()
         ]

@@ -29,6 +29,9 @@ BLOCK = """query BlockQuery($botId: String!, $blockId: ID!) {
 SEGMENTS = "query segments($botId: String!) { bot(id: $botId) { segments { id name } } }"
 EVERYONE = '{"operation":"or","parameters":[]}'
 USER_ID = {"name": "chatfuel user id", "type": "system"}
+# Of the bot whose life of three weeks is looked at.
+DAYS = 21
+OPTIONS = {"users": 300, "attributes": 60}
 
 
 class Client:
@@ -122,3 +125,21 @@ def month():
     """A small bot that has lived for 28 days, so that every part of the team's plan has happened."""
     with running(users=300, attributes=60, day=28) as it:
         yield Client(it)
+
+
+@pytest.fixture(scope="session")
+def life():
+    """Three weeks: the exports of every day, and what happened before each."""
+    with running(**OPTIONS) as sandbox:
+        client = Client(sandbox)
+        exports, catalogues = [client.everything()], [client.catalogue()]
+        for day in range(1, DAYS + 1):
+            sandbox.move_to(day)
+            exports.append(client.everything())
+            catalogues.append(client.catalogue())
+        windows = [[]] + [sandbox.events(day - 1, day) for day in range(1, DAYS + 1)]
+        yield exports, catalogues, windows
+
+
+def flat(windows):
+    return [event for window in windows for event in window]

@@ -1,5 +1,5 @@
 {{ config(materialized='table') }}
-{%- do hashes_change() %}
+{%- if execute and load_relation(this) is not none %}{% do hashes_change() %}{% endif %}
 
 -- Made after the values, so that a build that fails between does not say that they are hashed.
 -- depends_on: {{ ref('int_chatfuel__attribute_versions') }}

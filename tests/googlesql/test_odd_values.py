@@ -1,4 +1,4 @@
-"""Texts that warehouses read each in its own way: what our macros make of them on DuckDB."""
+"""Texts that warehouses read each in its own way: what our macros make of them, on DuckDB and by Google's evaluator."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import duckdb
 import pytest
 
+from tests.googlesql.oracle import inline
 from tests.pipeline.project import Project
 
 pytestmark = [pytest.mark.googlesql, pytest.mark.xdist_group("bigquery")]
@@ -64,47 +65,43 @@ ODD = {
 }
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """The expressions, as dbt renders them for each warehouse."""
-    folder = tmp_path_factory.mktemp("odd")
-    select = ", ".join(f"{{{{ {expression} }}}} as {name}" for name, expression in EXPRESSIONS.items())
-    queries = {}
-    for target in ("dev",):
-        project = Project(folder / "warehouse.duckdb", folder / target)
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("CHATFUEL_BIGQUERY_PROJECT", "emulated")
-            project.dbt(
-                "compile",
-                "--inline",
-                f"select text, {select} from odd",
-                "--target",
-                target,
-                "--no-introspect",
-                "--no-populate-cache",
-            )
-        (result,) = json.loads((folder / target / "run_results.json").read_text())["results"]
-        queries[target] = result["compiled_code"]
-    return queries
+QUERY = (
+    f"select text, {', '.join(f'{{{{ {sql} }}}} as {name}' for name, sql in EXPRESSIONS.items())} from odd"
+)
+
+
+def rendered(project):
+    """The query, as dbt renders it for the warehouse of a project."""
+    project.dbt("compile", "--inline", QUERY, "--no-introspect", "--no-populate-cache")
+    (result,) = json.loads((project.target_path / "run_results.json").read_text())["results"]
+    return result["compiled_code"]
 
 
 def read(rows):
-    """What is not null, by text."""
+    """What is not null, by text. JSON has large numbers as text."""
+    kinds = {"day": str, "whole": int, "moment": int, "epoch": int}
     return {
         row.pop("text"): {
-            name: str(value) if name == "day" else value for name, value in row.items() if value is not None
+            name: kinds.get(name, lambda value: value)(value)
+            for name, value in row.items()
+            if value is not None
         }
         for row in rows
     }
 
 
-def test_duckdb_reads_odd_values_as_we_say(compiled):
+def test_duckdb_reads_odd_values_as_we_say(tmp_path):
+    query = rendered(Project(tmp_path / "warehouse.duckdb", tmp_path / "target"))
     with duckdb.connect() as connection:
         connection.execute("create table odd (text varchar)")
         connection.executemany("insert into odd values (?)", [[text] for text in ODD])
-        cursor = connection.execute(compiled["dev"])
-        rows = [
-            dict(zip([column[0] for column in cursor.description], row, strict=True))
-            for row in cursor.fetchall()
-        ]
+        cursor = connection.execute(query)
+        columns = [column[0] for column in cursor.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     assert read(rows) == ODD
+
+
+def test_google_reads_odd_values_as_we_say(judged):
+    odd = inline({"text": "STRING"}, [{"text": text} for text in ODD])
+    query = f"with odd as ({odd}) {rendered(judged.story.on_bigquery)}"
+    assert read(judged.oracle.evaluate("odd values", query, {})) == ODD
