@@ -15,11 +15,12 @@ missed_days as (
     select * from {{ ref('rpt_chatfuel__missed_days') }}
 ),
 
-{%- if var('chatfuel__using_kpis') %}
 kpi_values as (
-    select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
+    select *
+    from {{ if_used('kpis', 'fct_chatfuel__daily_kpi_values', {
+        'bot_id': 'string', 'date': 'date', 'kpi': 'string', 'users': 'int64', 'pull_count': 'int64'
+    }) }}
 ),
-{%- endif %}
 
 numbered as (
     select
@@ -64,7 +65,6 @@ unknown_gaps as (
     group by bot_id
 ),
 
-{%- if var('chatfuel__using_kpis') %}
 last_days as (
     select
         bot_id,
@@ -87,7 +87,6 @@ last_kpis as (
     where kpi_values.users > 0
     group by kpi_values.bot_id, kpi_values.date
 ),
-{%- endif %}
 
 checks as (
     select
@@ -163,7 +162,6 @@ checks as (
         cast(null as string) as remedy,
     from last_pulls
     where is_built
-{%- if var('chatfuel__using_kpis') %}
     union all
     select
         last_days.bot_id,
@@ -175,7 +173,6 @@ checks as (
     from last_days
     left join last_kpis
         on last_days.bot_id = last_kpis.bot_id
-{%- endif %}
 ),
 
 final as (
