@@ -78,7 +78,8 @@ last_kpis as (
     select
         kpi_values.bot_id,
         kpi_values.date,
-        string_agg(concat(kpi_values.kpi, ' ', cast(kpi_values.users as string)), ', ' order by kpi_values.kpi) as counts,
+        string_agg(concat(kpi_values.kpi, ' ', cast(kpi_values.users as string)), ', ' order by kpi_values.kpi)
+            as counts,
     from kpi_values
     inner join last_days
         on

@@ -22,7 +22,7 @@ def pulls(folder: Path, steps: Iterable[int]) -> tuple[list[int], str]:
     """Pull into a folder for each step, killed before it; the exit codes, and what was written on standard error."""
     ended = subprocess.run(
         [sys.executable, "-m", "tests.loader.killed", folder, *map(str, steps), "--", "pull", "--as-of", AS_OF],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300, check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=550, check=True,
     )  # fmt: skip
     return [int(line) for line in ended.stdout.splitlines() if line.lstrip("-").isdecimal()], ended.stderr
 
