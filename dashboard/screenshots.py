@@ -54,7 +54,7 @@ def main() -> int:
     with chromium(1400, 800) as chrome:
         chrome.get(
             Path("target/site/static_index.html").resolve().as_uri()
-            + "#!/overview?g_v=1&g_i=%2Bexposure:dashboard"
+            + "#!/overview?g_v=1&g_i=%2Bexposure:chatfuel_dashboard"
         )
         WebDriverWait(chrome, READY_SECONDS).until(
             lambda driver: driver.execute_script(

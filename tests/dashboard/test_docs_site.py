@@ -26,9 +26,9 @@ def site(chromium_is_there, tmp_path_factory):
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("overview", "Chatfuel shows what every subscriber is now"),
+        ("overview/chatfuel", "Chatfuel shows what every subscriber is now"),
         ("model/model.chatfuel.fct_chatfuel__user_events", "observed_after"),
-        ("exposure/exposure.chatfuel.dashboard", "Dashboard"),
+        ("exposure/exposure.chatfuel.chatfuel_dashboard", "One HTML file for stakeholders"),
     ],
 )
 def test_the_site_shows_what_analysts_look_for_and_asks_no_network(site, place, words):
