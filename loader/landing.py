@@ -20,8 +20,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
 from loader.errors import LandingError, LockedError, RefusedError
 
 _FORMAT = 1
@@ -160,6 +158,9 @@ class Landing:
         Raises:
             LockedError: One is at it.
         """
+        # Imported where it is used: it is half of what the list of verbs would take.
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self._lock, timeout=0, mode=0o600, fallback_to_soft=False)
         try:
             _make_folder(self._lock.parent)
