@@ -22,7 +22,7 @@ setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and f
 demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
-test: setup ## Run all tests: ten minutes on two cores
+test: setup ## Run all tests: some 20 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-quick: setup ## The loader, the packages' tests, one small build with all unit tests: a minute
