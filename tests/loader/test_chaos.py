@@ -42,6 +42,7 @@ def landed(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", HALVES)
 def test_a_pull_that_was_killed_at_any_step_and_run_again_is_as_one_that_was_not(
     environment, run, tmp_path, monkeypatch, half

@@ -13,6 +13,8 @@ from tests.emulator.warehouse import EmulatedProject
 from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import ROOT, BuildError, Project
 
+pytestmark = pytest.mark.slow
+
 PULLS = [
     Pull("2024-06-03 05:30:00", {"1": user(a="x"), "2": user(segment="hero")}),
     Pull("2024-06-04 05:30:00", {"1": user(a="y"), "3": user(a="x")}),
