@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from threading import Thread
+
 import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
 
 from loader.warehouse import raw_tables
 from tests.emulator.compare import comparable, difference
@@ -40,3 +46,38 @@ def test_a_second_build_changes_nothing(story):
     before = {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()}
     story.on_bigquery.build(*WITHOUT_TESTS)
     assert {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()} == before
+
+
+def test_of_two_builds_at_once_one_does_the_step_and_the_other_says_so(story):
+    events, steps = "chatfuel.fct_chatfuel__user_events", "chatfuel.fct_chatfuel__user_events__steps"
+    (script,) = [
+        sql
+        for node, sql in story.clump.sent
+        if node.endswith(".fct_chatfuel__user_events") and "begin transaction" in sql
+    ]
+    before = {name: comparable(story.on_bigquery.query(f"select * from {name}")) for name in (events, steps)}
+    # as if nobody had done it yet
+    pulls = ", ".join(f"'{pull}'" for pull in re.findall(r"\('[^']*', '([^']*)', timestamp", script))
+    for name in before:
+        story.on_bigquery.query(f"delete from {name} where pull_id in ({pulls})")
+    errors = []
+
+    def build():
+        client = bigquery.Client(
+            story.on_bigquery.gcp_project,
+            AnonymousCredentials(),
+            client_options={"api_endpoint": story.on_bigquery.emulator.url},
+        )
+        try:
+            client.query(script, retry=None, job_retry=None).result(retry=None, timeout=120)
+        except GoogleAPICallError as error:
+            errors.append(str(error))
+
+    builds = [Thread(target=build) for _ in range(2)]
+    for each in builds:
+        each.start()
+    for each in builds:
+        each.join()
+    after = {name: comparable(story.on_bigquery.query(f"select * from {name}")) for name in before}
+    assert after == before
+    assert len(errors) == 1, errors
