@@ -34,7 +34,9 @@ def test_nonsense_in_a_variable_is_named(project, variable, nonsense):
 
 
 def test_variables_are_looked_at_when_dbt_parses(project):
-    with pytest.raises(BuildError, match=r"The variable chatfuel_hash_pii is 'yes'\. Set it to true or false"):
+    with pytest.raises(
+        BuildError, match=r"The variable chatfuel_hash_pii is 'yes'\. Set it to true or false"
+    ):
         project.dbt("parse", "--no-partial-parse", variables={"chatfuel_hash_pii": "yes"})
 
 

@@ -122,7 +122,7 @@ def test_the_ledger_counts_the_rows_that_are_left(clear, tmp_path):
 def test_the_same_id_of_another_bot_stays(project):
     other = [Pull(pull.pulled_at, pull.users, bot_id="bot_b", recipients=pull.recipients) for pull in PULLS]
     load(project, [*PULLS, *other])
-    project.run()
+    project.build()
     before = {name: rows for name, rows in relations(project).items() if rows and "bot_id" in rows[0]}
     forget(project, ID, {})
     for name, rows in relations(project).items():
