@@ -74,7 +74,7 @@ def generate(manifest: dict[str, Any]) -> dict[str, str]:
         for name, node in sorted(marts.items())
     }
     files["explores.lkml"] = {"explores": [_explore(node) for _, node in sorted(marts.items())]}
-    return {name: _HEADER + lkml.dump(content) + "\n" for name, content in files.items()}
+    return {name: _HEADER + _text(content) for name, content in files.items()}
 
 
 def _view(node: dict[str, Any], measures: list[dict[str, Any]], personal: set[str]) -> dict[str, Any]:
@@ -82,13 +82,16 @@ def _view(node: dict[str, Any], measures: list[dict[str, Any]], personal: set[st
     keys = [name for name in list(node["columns"])[:1] if name.endswith("_key")]
     dimensions, groups = [], []
     for name, column in node["columns"].items():
-        field: dict[str, Any] = {"description": _line(column["description"]), "sql": f"${{TABLE}}.{name}"}
+        field: dict[str, Any] = {"description": _line(column["description"])}
         if column["data_type"] in ("date", "timestamp"):
             is_day = column["data_type"] == "date"
             # a day is local already; Looker would shift it
             zone = {"convert_tz": "no"} if is_day else {}
             frames = _DAYS if is_day else ["raw", "time", *_DAYS[1:]]
-            name = name.removesuffix("_date") if is_day else name
+            if is_day and name.endswith("_date"):
+                # Looker takes the column of the field's name if it is told of no other
+                field["sql"] = f"${{TABLE}}.{name}"
+                name = name.removesuffix("_date")
             field |= {"type": "time", "datatype": column["data_type"], "timeframes": frames, **zone}
             groups.append({"name": name, **field})
             continue
@@ -161,6 +164,17 @@ def _explore(node: dict[str, Any]) -> dict[str, Any]:
     label = re.sub(r"^(dim|fct|rpt)_chatfuel__", "", base).replace("_", " ").capitalize()
     explore = {"name": base, "label": label, "description": _line(node["description"]), "joins": joins}
     return explore if joins else {key: value for key, value in explore.items() if key != "joins"}
+
+
+def _text(content: dict[str, Any]) -> str:
+    """Return LookML with a field or a join a line, as a table is read."""
+    text = lkml.dump(content) + "\n"
+    return re.sub(
+        r"\n\n?  (\w+: \w+ \{\n.*?\n  \})",
+        lambda block: "\n  " + " ".join(block[1].split()).replace(", ]", "]").replace("[ ", "["),
+        text,
+        flags=re.DOTALL,
+    )
 
 
 def _line(text: str) -> str:

@@ -2,113 +2,17 @@
 
 view: dim_chatfuel__attributes {
   sql_table_name: `@{dataset}.dim_chatfuel__attributes` ;;
-
-  dimension: attribute_key {
-    description: "Identifies the attribute: a hash of bot and name."
-    sql: ${TABLE}.attribute_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: attribute_name {
-    description: "The attribute, spelled as Chatfuel spells it. Two names can differ in case or spaces alone."
-    sql: ${TABLE}.attribute_name ;;
-    type: string
-  }
-
-  dimension: attribute_type {
-    description: "`custom` for what the team made, `system` for what Chatfuel brings."
-    sql: ${TABLE}.attribute_type ;;
-    type: string
-  }
-
-  dimension: is_retired {
-    description: "Whether the last pull's catalogue lists it no more."
-    sql: ${TABLE}.is_retired ;;
-    type: yesno
-  }
-
-  dimension: users_with_value {
-    description: "Users who have a value."
-    sql: ${TABLE}.users_with_value ;;
-    type: number
-  }
-
-  dimension: distinct_values {
-    description: "Different values that they have."
-    sql: ${TABLE}.distinct_values ;;
-    type: number
-  }
-
-  dimension: change_count {
-    description: "Events that set, changed or cleared it since the first pull; of `status`, blocks and their ends."
-    sql: ${TABLE}.change_count ;;
-    type: number
-  }
-
-  dimension: days_without_change {
-    description: "Days from the last change, or else from the first pull that listed it, to the bot's last pull. What is high for long is dead."
-    sql: ${TABLE}.days_without_change ;;
-    type: number
-  }
-
-  dimension_group: first_observed_at {
-    description: "First pull, UTC, that listed it."
-    sql: ${TABLE}.first_observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: last_changed_at {
-    description: "The last pull, UTC, that showed a change of any user's value. Null if none ever did."
-    sql: ${TABLE}.last_changed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: retired_at {
-    description: "First pull, UTC, whose catalogue lists it no more. Null while it is listed."
-    sql: ${TABLE}.retired_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: attribute_key { description: "Identifies the attribute: a hash of bot and name." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: attribute_name { description: "The attribute, spelled as Chatfuel spells it. Two names can differ in case or spaces alone." type: string }
+  dimension: attribute_type { description: "`custom` for what the team made, `system` for what Chatfuel brings." type: string }
+  dimension: is_retired { description: "Whether the last pull's catalogue lists it no more." type: yesno }
+  dimension: users_with_value { description: "Users who have a value." type: number }
+  dimension: distinct_values { description: "Different values that they have." type: number }
+  dimension: change_count { description: "Events that set, changed or cleared it since the first pull; of `status`, blocks and their ends." type: number }
+  dimension: days_without_change { description: "Days from the last change, or else from the first pull that listed it, to the bot's last pull. What is high for long is dead." type: number }
+  dimension_group: first_observed_at { description: "First pull, UTC, that listed it." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: last_changed_at { description: "The last pull, UTC, that showed a change of any user's value. Null if none ever did." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: retired_at { description: "First pull, UTC, whose catalogue lists it no more. Null while it is listed." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

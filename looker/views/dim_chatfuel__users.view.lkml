@@ -2,249 +2,35 @@
 
 view: dim_chatfuel__users {
   sql_table_name: `@{dataset}.dim_chatfuel__users` ;;
-
-  dimension: user_key {
-    description: "Identifies the user: a hash of bot and user."
-    sql: ${TABLE}.user_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: chatfuel_user_id {
-    description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly."
-    sql: ${TABLE}.chatfuel_user_id ;;
-    type: string
-  }
-
-  dimension: page_id {
-    description: "The Facebook page or Instagram account that the user wrote to."
-    sql: ${TABLE}.page_id ;;
-    type: string
-  }
-
-  dimension: first_name {
-    description: "First name. A hash, with `chatfuel_hash_pii`."
-    sql: ${TABLE}.first_name ;;
-    type: string
-    hidden: yes
-    tags: ["personal"]
-  }
-
-  dimension: last_name {
-    description: "Last name. A hash, with `chatfuel_hash_pii`."
-    sql: ${TABLE}.last_name ;;
-    type: string
-    hidden: yes
-    tags: ["personal"]
-  }
-
-  dimension: platform {
-    description: "`instagram` for users with an Instagram name or handle, else `facebook`."
-    sql: ${TABLE}.platform ;;
-    type: string
-  }
-
-  dimension: status {
-    description: "`reachable`, or `blocked` if the user blocked the bot."
-    sql: ${TABLE}.status ;;
-    type: string
-  }
-
-  dimension: is_present {
-    description: "Whether the last pull shows the user."
-    sql: ${TABLE}.is_present ;;
-    type: yesno
-  }
-
-  dimension: gender {
-    description: "Gender, as Chatfuel has it."
-    sql: ${TABLE}.gender ;;
-    type: string
-  }
-
-  dimension: locale {
-    description: "Language and country, as `en_US`."
-    sql: ${TABLE}.locale ;;
-    type: string
-  }
-
-  dimension: timezone_hours {
-    description: "The user's time zone, in hours from UTC. Null where Chatfuel has none."
-    sql: ${TABLE}.timezone_hours ;;
-    type: number
-  }
-
-  dimension: source {
-    description: "How the user came to the bot, as Chatfuel has it."
-    sql: ${TABLE}.source ;;
-    type: string
-  }
-
-  dimension: instagram_name {
-    description: "Name on Instagram. Filled only for users who came by Instagram. A hash, with `chatfuel_hash_pii`."
-    sql: ${TABLE}.instagram_name ;;
-    type: string
-    hidden: yes
-    tags: ["personal"]
-  }
-
-  dimension: instagram_handle {
-    description: "Handle on Instagram. Filled only for users who came by Instagram. A hash, with `chatfuel_hash_pii`."
-    sql: ${TABLE}.instagram_handle ;;
-    type: string
-    hidden: yes
-    tags: ["personal"]
-  }
-
-  dimension: engagement_step {
-    description: "The highest step of `chatfuel_engagement_steps` that the user stands on: `lead`, `hot_lead`, `advocate` or `hero`. Null if none."
-    sql: ${TABLE}.engagement_step ;;
-    type: string
-  }
-
-  dimension: opinion {
-    description: "The answer to the research question, one of `chatfuel_opinions`: `support`, `on_the_fence` or `oppose`. Null if none."
-    sql: ${TABLE}.opinion ;;
-    type: string
-  }
-
-  dimension: has_phone_number {
-    description: "Whether a phone number is known that meets the rule of `phone_numbers`."
-    sql: ${TABLE}.has_phone_number ;;
-    type: yesno
-  }
-
-  dimension: has_email {
-    description: "Whether an e-mail address is known that meets the rule of `emails`."
-    sql: ${TABLE}.has_email ;;
-    type: yesno
-  }
-
-  dimension: is_unsubscribed {
-    description: "Whether the user unsubscribed."
-    sql: ${TABLE}.is_unsubscribed ;;
-    type: yesno
-  }
-
-  dimension: event_count {
-    description: "Events of the user since the first pull of the bot."
-    sql: ${TABLE}.event_count ;;
-    type: number
-  }
-
-  dimension: visit_count {
-    description: "Those among them that are `user_seen`. At most one for each pull."
-    sql: ${TABLE}.visit_count ;;
-    type: number
-  }
-
-  dimension: attribute_event_count {
-    description: "Those that set, changed or cleared an attribute."
-    sql: ${TABLE}.attribute_event_count ;;
-    type: number
-  }
-
-  dimension: broadcast_count {
-    description: "Broadcasts received, as far as recipients are known."
-    sql: ${TABLE}.broadcast_count ;;
-    type: number
-  }
-
-  dimension: last_broadcast_id {
-    description: "The last broadcast that the user is known to have received. Null if there is none."
-    sql: ${TABLE}.last_broadcast_id ;;
-    type: string
-  }
-
-  dimension_group: signed_up_at {
-    description: "When the user signed up, UTC. Null where the text has another form."
-    sql: ${TABLE}.signed_up_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: first_observed_at {
-    description: "First pull, UTC, that showed the user."
-    sql: ${TABLE}.first_observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: disappeared_at {
-    description: "First pull, UTC, that showed the user no more. Null while the user is present."
-    sql: ${TABLE}.disappeared_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: last_seen_at {
-    description: "When the user was last seen, UTC."
-    sql: ${TABLE}.last_seen_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: last_broadcast_at {
-    description: "When that was sent, UTC."
-    sql: ${TABLE}.last_broadcast_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: user_key { description: "Identifies the user: a hash of bot and user." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: chatfuel_user_id { description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly." type: string }
+  dimension: page_id { description: "The Facebook page or Instagram account that the user wrote to." type: string }
+  dimension: first_name { description: "First name. A hash, with `chatfuel_hash_pii`." type: string hidden: yes tags: ["personal"] }
+  dimension: last_name { description: "Last name. A hash, with `chatfuel_hash_pii`." type: string hidden: yes tags: ["personal"] }
+  dimension: platform { description: "`instagram` for users with an Instagram name or handle, else `facebook`." type: string }
+  dimension: status { description: "`reachable`, or `blocked` if the user blocked the bot." type: string }
+  dimension: is_present { description: "Whether the last pull shows the user." type: yesno }
+  dimension: gender { description: "Gender, as Chatfuel has it." type: string }
+  dimension: locale { description: "Language and country, as `en_US`." type: string }
+  dimension: timezone_hours { description: "The user's time zone, in hours from UTC. Null where Chatfuel has none." type: number }
+  dimension: source { description: "How the user came to the bot, as Chatfuel has it." type: string }
+  dimension: instagram_name { description: "Name on Instagram. Filled only for users who came by Instagram. A hash, with `chatfuel_hash_pii`." type: string hidden: yes tags: ["personal"] }
+  dimension: instagram_handle { description: "Handle on Instagram. Filled only for users who came by Instagram. A hash, with `chatfuel_hash_pii`." type: string hidden: yes tags: ["personal"] }
+  dimension: engagement_step { description: "The highest step of `chatfuel_engagement_steps` that the user stands on: `lead`, `hot_lead`, `advocate` or `hero`. Null if none." type: string }
+  dimension: opinion { description: "The answer to the research question, one of `chatfuel_opinions`: `support`, `on_the_fence` or `oppose`. Null if none." type: string }
+  dimension: has_phone_number { description: "Whether a phone number is known that meets the rule of `phone_numbers`." type: yesno }
+  dimension: has_email { description: "Whether an e-mail address is known that meets the rule of `emails`." type: yesno }
+  dimension: is_unsubscribed { description: "Whether the user unsubscribed." type: yesno }
+  dimension: event_count { description: "Events of the user since the first pull of the bot." type: number }
+  dimension: visit_count { description: "Those among them that are `user_seen`. At most one for each pull." type: number }
+  dimension: attribute_event_count { description: "Those that set, changed or cleared an attribute." type: number }
+  dimension: broadcast_count { description: "Broadcasts received, as far as recipients are known." type: number }
+  dimension: last_broadcast_id { description: "The last broadcast that the user is known to have received. Null if there is none." type: string }
+  dimension_group: signed_up_at { description: "When the user signed up, UTC. Null where the text has another form." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: first_observed_at { description: "First pull, UTC, that showed the user." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: disappeared_at { description: "First pull, UTC, that showed the user no more. Null while the user is present." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: last_seen_at { description: "When the user was last seen, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: last_broadcast_at { description: "When that was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

@@ -2,140 +2,23 @@
 
 view: fct_chatfuel__broadcast_metrics {
   sql_table_name: `@{dataset}.fct_chatfuel__broadcast_metrics` ;;
-
-  dimension: broadcast_metric_key {
-    description: "Identifies the row: a hash of broadcast and pull."
-    sql: ${TABLE}.broadcast_metric_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: broadcast_key {
-    description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message."
-    sql: ${TABLE}.broadcast_key ;;
-    type: string
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: broadcast_id {
-    description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed."
-    sql: ${TABLE}.broadcast_id ;;
-    type: string
-  }
-
-  dimension: block_id {
-    description: "The block that was sent; its filter is the audience."
-    sql: ${TABLE}.block_id ;;
-    type: string
-  }
-
-  dimension: block_title {
-    description: "Title of the block that was sent."
-    sql: ${TABLE}.block_title ;;
-    type: string
-  }
-
-  dimension: broadcast_type {
-    description: "Kind of broadcast, as the broadcast list names it."
-    sql: ${TABLE}.broadcast_type ;;
-    type: string
-  }
-
-  dimension: trigger_settings {
-    description: "What triggered the broadcast, as the broadcast list puts it."
-    sql: ${TABLE}.trigger_settings ;;
-    type: string
-  }
-
-  dimension: message {
-    description: "Text of the message; may hold placeholders such as the first name, commas and line breaks."
-    sql: ${TABLE}.message ;;
-    type: string
-  }
-
-  dimension: progress {
-    description: "How far the sending had come, as `100%`."
-    sql: ${TABLE}.progress ;;
-    type: string
-  }
-
-  dimension: is_user_timezone {
-    description: "Whether it was sent at the same local time in every time zone, and not everywhere at once."
-    sql: ${TABLE}.is_user_timezone ;;
-    type: yesno
-  }
-
-  dimension: recipients {
-    description: "Users whom it was sent to, as Chatfuel counts them."
-    sql: ${TABLE}.recipients ;;
-    type: number
-  }
-
-  dimension: opened {
-    description: "Users who read it so far. Grows for days after it was sent."
-    sql: ${TABLE}.opened ;;
-    type: number
-  }
-
-  dimension: clicked {
-    description: "Users who clicked so far. Grows for days after it was sent."
-    sql: ${TABLE}.clicked ;;
-    type: number
-  }
-
-  dimension: failed {
-    description: "Users whom it did not reach."
-    sql: ${TABLE}.failed ;;
-    type: number
-  }
-
-  dimension: pull_id {
-    description: "The pull that a row comes from: its start in UTC, as `20240626T073000Z`. Unique per bot."
-    sql: ${TABLE}.pull_id ;;
-    type: string
-  }
-
-  dimension_group: sent_at {
-    description: "When the broadcast was sent, UTC."
-    sql: ${TABLE}.sent_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: pulled_at {
-    description: "When the pull started, UTC."
-    sql: ${TABLE}.pulled_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: broadcast_metric_key { description: "Identifies the row: a hash of broadcast and pull." type: string primary_key: yes hidden: yes }
+  dimension: broadcast_key { description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message." type: string hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: broadcast_id { description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed." type: string }
+  dimension: block_id { description: "The block that was sent; its filter is the audience." type: string }
+  dimension: block_title { description: "Title of the block that was sent." type: string }
+  dimension: broadcast_type { description: "Kind of broadcast, as the broadcast list names it." type: string }
+  dimension: trigger_settings { description: "What triggered the broadcast, as the broadcast list puts it." type: string }
+  dimension: message { description: "Text of the message; may hold placeholders such as the first name, commas and line breaks." type: string }
+  dimension: progress { description: "How far the sending had come, as `100%`." type: string }
+  dimension: is_user_timezone { description: "Whether it was sent at the same local time in every time zone, and not everywhere at once." type: yesno }
+  dimension: recipients { description: "Users whom it was sent to, as Chatfuel counts them." type: number }
+  dimension: opened { description: "Users who read it so far. Grows for days after it was sent." type: number }
+  dimension: clicked { description: "Users who clicked so far. Grows for days after it was sent." type: number }
+  dimension: failed { description: "Users whom it did not reach." type: number }
+  dimension: pull_id { description: "The pull that a row comes from: its start in UTC, as `20240626T073000Z`. Unique per bot." type: string }
+  dimension_group: sent_at { description: "When the broadcast was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: pulled_at { description: "When the pull started, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

@@ -2,73 +2,12 @@
 
 view: fct_chatfuel__broadcast_recipients {
   sql_table_name: `@{dataset}.fct_chatfuel__broadcast_recipients` ;;
-
-  dimension: recipient_key {
-    description: "Identifies the row: a hash of bot, broadcast and user."
-    sql: ${TABLE}.recipient_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: broadcast_id {
-    description: "The broadcast: the id of its scheduled entry."
-    sql: ${TABLE}.broadcast_id ;;
-    type: string
-  }
-
-  dimension: chatfuel_user_id {
-    description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly."
-    sql: ${TABLE}.chatfuel_user_id ;;
-    type: string
-  }
-
-  dimension: pull_id {
-    description: "The pull at `known_at`."
-    sql: ${TABLE}.pull_id ;;
-    type: string
-  }
-
-  dimension_group: sent_at {
-    description: "When the broadcast was sent, UTC."
-    sql: ${TABLE}.sent_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: known_at {
-    description: "The pull, UTC, that first named the user as a recipient. Events before it are not attributed to the broadcast."
-    sql: ${TABLE}.known_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: recipient_key { description: "Identifies the row: a hash of bot, broadcast and user." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: broadcast_id { description: "The broadcast: the id of its scheduled entry." type: string }
+  dimension: chatfuel_user_id { description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly." type: string }
+  dimension: pull_id { description: "The pull at `known_at`." type: string }
+  dimension_group: sent_at { description: "When the broadcast was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: known_at { description: "The pull, UTC, that first named the user as a recipient. Events before it are not attributed to the broadcast." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

@@ -2,364 +2,55 @@
 
 view: fct_chatfuel__broadcasts {
   sql_table_name: `@{dataset}.fct_chatfuel__broadcasts` ;;
-
-  dimension: broadcast_key {
-    description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message."
-    sql: ${TABLE}.broadcast_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: broadcast_id {
-    description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed."
-    sql: ${TABLE}.broadcast_id ;;
-    type: string
-  }
-
-  dimension: block_id {
-    description: "The block that was sent; its filter is the audience."
-    sql: ${TABLE}.block_id ;;
-    type: string
-  }
-
-  dimension: block_title {
-    description: "Title of the block that was sent."
-    sql: ${TABLE}.block_title ;;
-    type: string
-  }
-
-  dimension: broadcast_type {
-    description: "Kind of broadcast, as the broadcast list names it."
-    sql: ${TABLE}.broadcast_type ;;
-    type: string
-  }
-
-  dimension: message {
-    description: "Text of the message; may hold placeholders such as the first name, commas and line breaks."
-    sql: ${TABLE}.message ;;
-    type: string
-  }
-
-  dimension: audience {
-    description: "Who was meant to receive it, in words, as `segment is all_climate and AB_Split lt 51`. `everyone` if nothing narrows it, `unknown` if Chatfuel does not say, or if it asks for an attribute that `chatfuel_hash_pii` hashes."
-    sql: ${TABLE}.audience ;;
-    type: string
-  }
-
-  dimension: is_user_timezone {
-    description: "Whether it was sent at the same local time in every time zone, and not everywhere at once."
-    sql: ${TABLE}.is_user_timezone ;;
-    type: yesno
-  }
-
-  dimension: recipients {
-    description: "Users whom it was sent to, as Chatfuel counts them."
-    sql: ${TABLE}.recipients ;;
-    type: number
-  }
-
-  dimension: opened {
-    description: "Users who read it so far. Grows for days after it was sent."
-    sql: ${TABLE}.opened ;;
-    type: number
-  }
-
-  dimension: clicked {
-    description: "Users who clicked so far. Grows for days after it was sent."
-    sql: ${TABLE}.clicked ;;
-    type: number
-  }
-
-  dimension: failed {
-    description: "Users whom it did not reach."
-    sql: ${TABLE}.failed ;;
-    type: number
-  }
-
-  dimension: open_rate {
-    description: "`opened` by `recipients`, from 0 to 1. Null without recipients."
-    sql: ${TABLE}.open_rate ;;
-    type: number
-  }
-
-  dimension: click_rate {
-    description: "`clicked` by `recipients`, from 0 to 1. Null without recipients."
-    sql: ${TABLE}.click_rate ;;
-    type: number
-  }
-
-  dimension: failure_rate {
-    description: "`failed` by `recipients`, from 0 to 1. Null without recipients."
-    sql: ${TABLE}.failure_rate ;;
-    type: number
-  }
-
-  dimension: is_mature {
-    description: "Whether a pull at or after `matures_at` is there. If not, the numbers still grow: do not put them beside final ones."
-    sql: ${TABLE}.is_mature ;;
-    type: yesno
-  }
-
-  dimension: known_recipients {
-    description: "Users who are known by name to have been selected, in fct_chatfuel__broadcast_recipients. Close to `recipients`, not the same: the audience was asked for later."
-    sql: ${TABLE}.known_recipients ;;
-    type: number
-  }
-
-  dimension: followed_by_seen {
-    description: "Known recipients who were seen by the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_seen ;;
-    type: number
-  }
-
-  dimension: followed_by_active_users {
-    description: "Known recipients who became active: started or read a broadcast; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_active_users ;;
-    type: number
-  }
-
-  dimension: followed_by_phone_numbers {
-    description: "Known recipients who left or changed a phone number; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_phone_numbers ;;
-    type: number
-  }
-
-  dimension: followed_by_emails {
-    description: "Known recipients who left or changed an e-mail address; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_emails ;;
-    type: number
-  }
-
-  dimension: followed_by_moved_up {
-    description: "Known recipients who moved to a higher step of engagement; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_moved_up ;;
-    type: number
-  }
-
-  dimension: followed_by_unsubscribed {
-    description: "Known recipients who unsubscribed; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_unsubscribed ;;
-    type: number
-  }
-
-  dimension: followed_by_blocked {
-    description: "Known recipients who blocked the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_blocked ;;
-    type: number
-  }
-
-  dimension: followed_by_left {
-    description: "Known recipients who unsubscribed or blocked the bot: who did both is one; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_left ;;
-    type: number
-  }
-
-  dimension: followed_by_seen_rate {
-    description: "`followed_by_seen` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_seen_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_active_users_rate {
-    description: "`followed_by_active_users` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_active_users_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_phone_numbers_rate {
-    description: "`followed_by_phone_numbers` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_phone_numbers_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_emails_rate {
-    description: "`followed_by_emails` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_emails_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_moved_up_rate {
-    description: "`followed_by_moved_up` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_moved_up_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_unsubscribed_rate {
-    description: "`followed_by_unsubscribed` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_unsubscribed_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_blocked_rate {
-    description: "`followed_by_blocked` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_blocked_rate ;;
-    type: number
-  }
-
-  dimension: followed_by_left_rate {
-    description: "`followed_by_left` by `known_recipients`, from 0 to 1. Null where no recipient is known."
-    sql: ${TABLE}.followed_by_left_rate ;;
-    type: number
-  }
-
-  dimension_group: sent_at {
-    description: "When the broadcast was sent, UTC."
-    sql: ${TABLE}.sent_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: sent {
-    description: "The day it was sent, in `chatfuel_timezone`."
-    sql: ${TABLE}.sent_date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  dimension_group: matures_at {
-    description: "When what followed is final, UTC: `chatfuel_attribution_days` after it was sent."
-    sql: ${TABLE}.matures_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: first_observed_at {
-    description: "First pull, UTC, that listed it."
-    sql: ${TABLE}.first_observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: last_observed_at {
-    description: "Last pull, UTC, that listed it; the counters are of then."
-    sql: ${TABLE}.last_observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
-
-  measure: broadcast_count {
-    description: "Broadcasts."
-    type: count
-  }
-
-  measure: broadcast_recipients {
-    description: "Users they went to."
-    type: sum
-    sql: ${TABLE}.recipients ;;
-  }
-
-  measure: broadcast_opened {
-    description: "Those who opened."
-    type: sum
-    sql: ${TABLE}.opened ;;
-  }
-
-  measure: broadcast_clicked {
-    description: "Those who clicked."
-    type: sum
-    sql: ${TABLE}.clicked ;;
-  }
-
-  measure: broadcast_failed {
-    description: "Those whom it did not reach."
-    type: sum
-    sql: ${TABLE}.failed ;;
-  }
-
-  measure: broadcast_known_recipients {
-    description: "Users known by name to have been selected."
-    type: sum
-    sql: ${TABLE}.known_recipients ;;
-  }
-
-  measure: broadcast_lost {
-    description: "Known recipients who unsubscribed or blocked the bot after it."
-    type: sum
-    sql: ${TABLE}.followed_by_left ;;
-  }
-
-  measure: overall_click_rate {
-    description: "Recipients who clicked, as a share of all."
-    type: number
-    value_format_name: percent_1
-    sql: 1.0 * ${broadcast_clicked} / nullif(${broadcast_recipients}, 0) ;;
-  }
-
-  measure: overall_failure_rate {
-    description: "Recipients whom the broadcast did not reach, as a share of all."
-    type: number
-    value_format_name: percent_1
-    sql: 1.0 * ${broadcast_failed} / nullif(${broadcast_recipients}, 0) ;;
-  }
-
-  measure: overall_loss_rate {
-    description: "Known recipients who unsubscribed or blocked the bot after the broadcast, as a share of all known ones."
-    type: number
-    value_format_name: percent_1
-    sql: 1.0 * ${broadcast_lost} / nullif(${broadcast_known_recipients}, 0) ;;
-  }
-
-  measure: overall_open_rate {
-    description: "Recipients who opened, as a share of all."
-    type: number
-    value_format_name: percent_1
-    sql: 1.0 * ${broadcast_opened} / nullif(${broadcast_recipients}, 0) ;;
-  }
+  dimension: broadcast_key { description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: broadcast_id { description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed." type: string }
+  dimension: block_id { description: "The block that was sent; its filter is the audience." type: string }
+  dimension: block_title { description: "Title of the block that was sent." type: string }
+  dimension: broadcast_type { description: "Kind of broadcast, as the broadcast list names it." type: string }
+  dimension: message { description: "Text of the message; may hold placeholders such as the first name, commas and line breaks." type: string }
+  dimension: audience { description: "Who was meant to receive it, in words, as `segment is all_climate and AB_Split lt 51`. `everyone` if nothing narrows it, `unknown` if Chatfuel does not say, or if it asks for an attribute that `chatfuel_hash_pii` hashes." type: string }
+  dimension: is_user_timezone { description: "Whether it was sent at the same local time in every time zone, and not everywhere at once." type: yesno }
+  dimension: recipients { description: "Users whom it was sent to, as Chatfuel counts them." type: number }
+  dimension: opened { description: "Users who read it so far. Grows for days after it was sent." type: number }
+  dimension: clicked { description: "Users who clicked so far. Grows for days after it was sent." type: number }
+  dimension: failed { description: "Users whom it did not reach." type: number }
+  dimension: open_rate { description: "`opened` by `recipients`, from 0 to 1. Null without recipients." type: number }
+  dimension: click_rate { description: "`clicked` by `recipients`, from 0 to 1. Null without recipients." type: number }
+  dimension: failure_rate { description: "`failed` by `recipients`, from 0 to 1. Null without recipients." type: number }
+  dimension: is_mature { description: "Whether a pull at or after `matures_at` is there. If not, the numbers still grow: do not put them beside final ones." type: yesno }
+  dimension: known_recipients { description: "Users who are known by name to have been selected, in fct_chatfuel__broadcast_recipients. Close to `recipients`, not the same: the audience was asked for later." type: number }
+  dimension: followed_by_seen { description: "Known recipients who were seen by the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_active_users { description: "Known recipients who became active: started or read a broadcast; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_phone_numbers { description: "Known recipients who left or changed a phone number; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_emails { description: "Known recipients who left or changed an e-mail address; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_moved_up { description: "Known recipients who moved to a higher step of engagement; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_unsubscribed { description: "Known recipients who unsubscribed; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_blocked { description: "Known recipients who blocked the bot; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_left { description: "Known recipients who unsubscribed or blocked the bot: who did both is one; within `chatfuel_attribution_days`, and before a later broadcast reached them. Null where no recipient is known." type: number }
+  dimension: followed_by_seen_rate { description: "`followed_by_seen` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_active_users_rate { description: "`followed_by_active_users` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_phone_numbers_rate { description: "`followed_by_phone_numbers` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_emails_rate { description: "`followed_by_emails` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_moved_up_rate { description: "`followed_by_moved_up` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_unsubscribed_rate { description: "`followed_by_unsubscribed` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_blocked_rate { description: "`followed_by_blocked` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension: followed_by_left_rate { description: "`followed_by_left` by `known_recipients`, from 0 to 1. Null where no recipient is known." type: number }
+  dimension_group: sent_at { description: "When the broadcast was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: sent { description: "The day it was sent, in `chatfuel_timezone`." sql: ${TABLE}.sent_date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  dimension_group: matures_at { description: "When what followed is final, UTC: `chatfuel_attribution_days` after it was sent." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: first_observed_at { description: "First pull, UTC, that listed it." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: last_observed_at { description: "Last pull, UTC, that listed it; the counters are of then." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
+  measure: broadcast_count { description: "Broadcasts." type: count }
+  measure: broadcast_recipients { description: "Users they went to." type: sum sql: ${TABLE}.recipients ;; }
+  measure: broadcast_opened { description: "Those who opened." type: sum sql: ${TABLE}.opened ;; }
+  measure: broadcast_clicked { description: "Those who clicked." type: sum sql: ${TABLE}.clicked ;; }
+  measure: broadcast_failed { description: "Those whom it did not reach." type: sum sql: ${TABLE}.failed ;; }
+  measure: broadcast_known_recipients { description: "Users known by name to have been selected." type: sum sql: ${TABLE}.known_recipients ;; }
+  measure: broadcast_lost { description: "Known recipients who unsubscribed or blocked the bot after it." type: sum sql: ${TABLE}.followed_by_left ;; }
+  measure: overall_click_rate { description: "Recipients who clicked, as a share of all." type: number value_format_name: percent_1 sql: 1.0 * ${broadcast_clicked} / nullif(${broadcast_recipients}, 0) ;; }
+  measure: overall_failure_rate { description: "Recipients whom the broadcast did not reach, as a share of all." type: number value_format_name: percent_1 sql: 1.0 * ${broadcast_failed} / nullif(${broadcast_recipients}, 0) ;; }
+  measure: overall_loss_rate { description: "Known recipients who unsubscribed or blocked the bot after the broadcast, as a share of all known ones." type: number value_format_name: percent_1 sql: 1.0 * ${broadcast_lost} / nullif(${broadcast_known_recipients}, 0) ;; }
+  measure: overall_open_rate { description: "Recipients who opened, as a share of all." type: number value_format_name: percent_1 sql: 1.0 * ${broadcast_opened} / nullif(${broadcast_recipients}, 0) ;; }
 }

@@ -2,81 +2,15 @@
 
 view: fct_chatfuel__daily_kpi_values {
   sql_table_name: `@{dataset}.fct_chatfuel__daily_kpi_values` ;;
-
-  dimension: kpi_value_key {
-    description: "Identifies the row: a hash of bot, day and KPI."
-    sql: ${TABLE}.kpi_value_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: kpi {
-    description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status."
-    sql: ${TABLE}.kpi ;;
-    type: string
-  }
-
-  dimension: users {
-    description: "Users with an event of that day that counts, each once. Null on a day that no pull reports on. Null on those before the KPI was first counted, but for what carries its own time, as a sign-up does."
-    sql: ${TABLE}.users ;;
-    type: number
-  }
-
-  dimension: total_users {
-    description: "Standing total: users who meet the KPI's rule at the last pull that reports on the day. Unsubscribed users are left out of all but `unsubscribed`. For `new_subscribers` these are all reachable users, for `blocked` all blocked ones."
-    sql: ${TABLE}.total_users ;;
-    type: number
-  }
-
-  dimension: pull_count {
-    description: "Pulls that report on the day. 0 is a gap."
-    sql: ${TABLE}.pull_count ;;
-    type: number
-  }
-
-  dimension: window_days {
-    description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap."
-    sql: ${TABLE}.window_days ;;
-    type: number
-  }
-
-  dimension_group: date {
-    description: "The day, in `chatfuel_timezone`."
-    sql: ${TABLE}.date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
-
-  measure: kpi_users {
-    description: "Users with an event of the day that counts, added up over days."
-    type: sum
-    sql: ${TABLE}.users ;;
-  }
-
-  measure: kpi_active_users {
-    description: "Active users of each day, averaged over days."
-    type: average
-    sql: case when ${TABLE}.kpi = 'active_users' then ${TABLE}.users end ;;
-  }
+  dimension: kpi_value_key { description: "Identifies the row: a hash of bot, day and KPI." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: kpi { description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status." type: string }
+  dimension: users { description: "Users with an event of that day that counts, each once. Null on a day that no pull reports on. Null on those before the KPI was first counted, but for what carries its own time, as a sign-up does." type: number }
+  dimension: total_users { description: "Standing total: users who meet the KPI's rule at the last pull that reports on the day. Unsubscribed users are left out of all but `unsubscribed`. For `new_subscribers` these are all reachable users, for `blocked` all blocked ones." type: number }
+  dimension: pull_count { description: "Pulls that report on the day. 0 is a gap." type: number }
+  dimension: window_days { description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap." type: number }
+  dimension_group: date { description: "The day, in `chatfuel_timezone`." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
+  measure: kpi_users { description: "Users with an event of the day that counts, added up over days." type: sum sql: ${TABLE}.users ;; }
+  measure: kpi_active_users { description: "Active users of each day, averaged over days." type: average sql: case when ${TABLE}.kpi = 'active_users' then ${TABLE}.users end ;; }
 }

@@ -2,140 +2,20 @@
 
 view: fct_chatfuel__user_events {
   sql_table_name: `@{dataset}.fct_chatfuel__user_events` ;;
-
-  dimension: event_key {
-    description: "Identifies the event: a hash of bot, user, event type, attribute or broadcast, and pull."
-    sql: ${TABLE}.event_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: chatfuel_user_id {
-    description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly."
-    sql: ${TABLE}.chatfuel_user_id ;;
-    type: string
-  }
-
-  dimension: event_type {
-    description: "`attribute_set` (there was no value), `attribute_changed` (there was another value), `attribute_cleared`, `user_appeared`, `user_disappeared`, `user_signed_up`, `user_seen`, `user_blocked`, `user_unblocked` or `broadcast_received`."
-    sql: ${TABLE}.event_type ;;
-    type: string
-  }
-
-  dimension: attribute_name {
-    description: "The attribute, spelled as Chatfuel spells it; `status` for `user_blocked` and `user_unblocked`. Null for events that concern no attribute."
-    sql: ${TABLE}.attribute_name ;;
-    type: string
-  }
-
-  dimension: old_value {
-    description: "The value before. Null if there was none, or the event concerns no attribute."
-    sql: ${TABLE}.old_value ;;
-    type: string
-  }
-
-  dimension: new_value {
-    description: "The value since. Null if there is none, or the event concerns no attribute."
-    sql: ${TABLE}.new_value ;;
-    type: string
-  }
-
-  dimension: pull_id {
-    description: "The pull at `observed_at`."
-    sql: ${TABLE}.pull_id ;;
-    type: string
-  }
-
-  dimension: broadcast_id {
-    description: "Of a `broadcast_received` the broadcast itself. Of every other event the last broadcast that the user was known, by that pull, to have received at most `chatfuel_attribution_days` before the end of the window. Null if there is none."
-    sql: ${TABLE}.broadcast_id ;;
-    type: string
-  }
-
-  dimension_group: observed_after {
-    description: "Start of the window, UTC: the last pull at which the change had not happened yet. Null where no pull came before."
-    sql: ${TABLE}.observed_after ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: observed_at {
-    description: "End of the window, UTC: the pull that showed it first."
-    sql: ${TABLE}.observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: occurred_at {
-    description: "The exact time, UTC, where Chatfuel gives one: signed up, last seen, broadcast sent. Null for everything else; then only the window is known."
-    sql: ${TABLE}.occurred_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: activity {
-    description: "The day to report on, in `chatfuel_timezone`: the local date of `occurred_at` where Chatfuel gives the exact time, else of the middle of the window. A pull at half past midnight reports on the day before."
-    sql: ${TABLE}.activity_date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
-
-  measure: event_count {
-    description: "Events."
-    type: count
-  }
-
-  measure: event_users {
-    description: "Different users with an event, in all bots."
-    type: count_distinct
-    sql: concat(${TABLE}.bot_id, ' ', ${TABLE}.chatfuel_user_id) ;;
-  }
+  dimension: event_key { description: "Identifies the event: a hash of bot, user, event type, attribute or broadcast, and pull." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: chatfuel_user_id { description: "Chatfuel's id of the subscriber. Text, as some ids are too large for a number that dashboards keep exactly." type: string }
+  dimension: event_type { description: "`attribute_set` (there was no value), `attribute_changed` (there was another value), `attribute_cleared`, `user_appeared`, `user_disappeared`, `user_signed_up`, `user_seen`, `user_blocked`, `user_unblocked` or `broadcast_received`." type: string }
+  dimension: attribute_name { description: "The attribute, spelled as Chatfuel spells it; `status` for `user_blocked` and `user_unblocked`. Null for events that concern no attribute." type: string }
+  dimension: old_value { description: "The value before. Null if there was none, or the event concerns no attribute." type: string }
+  dimension: new_value { description: "The value since. Null if there is none, or the event concerns no attribute." type: string }
+  dimension: pull_id { description: "The pull at `observed_at`." type: string }
+  dimension: broadcast_id { description: "Of a `broadcast_received` the broadcast itself. Of every other event the last broadcast that the user was known, by that pull, to have received at most `chatfuel_attribution_days` before the end of the window. Null if there is none." type: string }
+  dimension_group: observed_after { description: "Start of the window, UTC: the last pull at which the change had not happened yet. Null where no pull came before." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: observed_at { description: "End of the window, UTC: the pull that showed it first." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: occurred_at { description: "The exact time, UTC, where Chatfuel gives one: signed up, last seen, broadcast sent. Null for everything else; then only the window is known." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: activity { description: "The day to report on, in `chatfuel_timezone`: the local date of `occurred_at` where Chatfuel gives the exact time, else of the middle of the window. A pull at half past midnight reports on the day before." sql: ${TABLE}.activity_date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
+  measure: event_count { description: "Events." type: count }
+  measure: event_users { description: "Different users with an event, in all bots." type: count_distinct sql: concat(${TABLE}.bot_id, ' ', ${TABLE}.chatfuel_user_id) ;; }
 }

@@ -2,156 +2,24 @@
 
 view: rpt_chatfuel__broadcasts_by_age {
   sql_table_name: `@{dataset}.rpt_chatfuel__broadcasts_by_age` ;;
-
-  dimension: broadcast_age_key {
-    description: "Identifies the row: a hash of broadcast and age."
-    sql: ${TABLE}.broadcast_age_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: broadcast_key {
-    description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message."
-    sql: ${TABLE}.broadcast_key ;;
-    type: string
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: broadcast_id {
-    description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed."
-    sql: ${TABLE}.broadcast_id ;;
-    type: string
-  }
-
-  dimension: age_days {
-    description: "Days of 24 hours since it was sent."
-    sql: ${TABLE}.age_days ;;
-    type: number
-  }
-
-  dimension: is_mature {
-    description: "Whether a pull is there since then."
-    sql: ${TABLE}.is_mature ;;
-    type: yesno
-  }
-
-  dimension: recipients {
-    description: "Users whom it was sent to, as Chatfuel counts them."
-    sql: ${TABLE}.recipients ;;
-    type: number
-  }
-
-  dimension: opened {
-    description: "Users who had read it at that age."
-    sql: ${TABLE}.opened ;;
-    type: number
-  }
-
-  dimension: clicked {
-    description: "Users who had clicked at that age."
-    sql: ${TABLE}.clicked ;;
-    type: number
-  }
-
-  dimension: failed {
-    description: "Users whom it had not reached at that age."
-    sql: ${TABLE}.failed ;;
-    type: number
-  }
-
-  dimension: open_rate {
-    description: "`opened` by `recipients`, from 0 to 1."
-    sql: ${TABLE}.open_rate ;;
-    type: number
-  }
-
-  dimension: click_rate {
-    description: "`clicked` by `recipients`, from 0 to 1."
-    sql: ${TABLE}.click_rate ;;
-    type: number
-  }
-
-  dimension: failure_rate {
-    description: "`failed` by `recipients`, from 0 to 1."
-    sql: ${TABLE}.failure_rate ;;
-    type: number
-  }
-
-  dimension: compared_broadcasts {
-    description: "How many broadcasts are behind `usual_open_rate`; the up to 20 of the bot before it whose rates at this age are known."
-    sql: ${TABLE}.compared_broadcasts ;;
-    type: number
-  }
-
-  dimension: usual_open_rate {
-    description: "Median of the open rates, at this age, of the `compared_broadcasts`."
-    sql: ${TABLE}.usual_open_rate ;;
-    type: number
-  }
-
-  dimension: usual_click_rate {
-    description: "Median of the click rates, at this age, of the `compared_broadcasts`."
-    sql: ${TABLE}.usual_click_rate ;;
-    type: number
-  }
-
-  dimension_group: sent_at {
-    description: "When the broadcast was sent, UTC."
-    sql: ${TABLE}.sent_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: matures_at {
-    description: "When it is so old, UTC."
-    sql: ${TABLE}.matures_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: observed_at {
-    description: "The pull, UTC, that the numbers are of: the first since `matures_at`, within a day."
-    sql: ${TABLE}.observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: broadcast_age_key { description: "Identifies the row: a hash of broadcast and age." type: string primary_key: yes hidden: yes }
+  dimension: broadcast_key { description: "Identifies the broadcast across pulls: by its scheduled entry, or, where the list line matches none for certain, by time, title and message." type: string hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: broadcast_id { description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed." type: string }
+  dimension: age_days { description: "Days of 24 hours since it was sent." type: number }
+  dimension: is_mature { description: "Whether a pull is there since then." type: yesno }
+  dimension: recipients { description: "Users whom it was sent to, as Chatfuel counts them." type: number }
+  dimension: opened { description: "Users who had read it at that age." type: number }
+  dimension: clicked { description: "Users who had clicked at that age." type: number }
+  dimension: failed { description: "Users whom it had not reached at that age." type: number }
+  dimension: open_rate { description: "`opened` by `recipients`, from 0 to 1." type: number }
+  dimension: click_rate { description: "`clicked` by `recipients`, from 0 to 1." type: number }
+  dimension: failure_rate { description: "`failed` by `recipients`, from 0 to 1." type: number }
+  dimension: compared_broadcasts { description: "How many broadcasts are behind `usual_open_rate`; the up to 20 of the bot before it whose rates at this age are known." type: number }
+  dimension: usual_open_rate { description: "Median of the open rates, at this age, of the `compared_broadcasts`." type: number }
+  dimension: usual_click_rate { description: "Median of the click rates, at this age, of the `compared_broadcasts`." type: number }
+  dimension_group: sent_at { description: "When the broadcast was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: matures_at { description: "When it is so old, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: observed_at { description: "The pull, UTC, that the numbers are of: the first since `matures_at`, within a day." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

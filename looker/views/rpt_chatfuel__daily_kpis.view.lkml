@@ -2,273 +2,47 @@
 
 view: rpt_chatfuel__daily_kpis {
   sql_table_name: `@{dataset}.rpt_chatfuel__daily_kpis` ;;
-
-  dimension: bot_day_key {
-    description: "Identifies the row: a hash of bot and day."
-    sql: ${TABLE}.bot_day_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: pull_count {
-    description: "Pulls that report on the day. 0 is a gap."
-    sql: ${TABLE}.pull_count ;;
-    type: number
-  }
-
-  dimension: window_days {
-    description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap."
-    sql: ${TABLE}.window_days ;;
-    type: number
-  }
-
-  dimension: reachable_at_start {
-    description: "Users whom the bot could reach when the day's window began, unsubscribed ones too. This and the six beside it are null where no pull tells."
-    sql: ${TABLE}.reachable_at_start ;;
-    type: number
-  }
-
-  dimension: reachable_appeared {
-    description: "Reachable users whom no pull had shown before."
-    sql: ${TABLE}.reachable_appeared ;;
-    type: number
-  }
-
-  dimension: reachable_returned {
-    description: "Reachable users who were gone and are back."
-    sql: ${TABLE}.reachable_returned ;;
-    type: number
-  }
-
-  dimension: reachable_unblocked {
-    description: "Users who were there but could not be reached, and can be again."
-    sql: ${TABLE}.reachable_unblocked ;;
-    type: number
-  }
-
-  dimension: reachable_blocked {
-    description: "Users who could be reached, are still there and blocked the bot. `blocked` beside it leaves out those who had unsubscribed before, and counts those who were never seen reachable."
-    sql: ${TABLE}.reachable_blocked ;;
-    type: number
-  }
-
-  dimension: reachable_disappeared {
-    description: "Users who could be reached and are gone altogether."
-    sql: ${TABLE}.reachable_disappeared ;;
-    type: number
-  }
-
-  dimension: reachable_at_end {
-    description: "Users whom the bot can reach when the day's window ends, unsubscribed ones too."
-    sql: ${TABLE}.reachable_at_end ;;
-    type: number
-  }
-
-  dimension: new_subscribers {
-    description: "Users who signed up and were reachable at the pull that showed it."
-    sql: ${TABLE}.new_subscribers ;;
-    type: number
-  }
-
-  dimension: active_users {
-    description: "Users who started or read a broadcast: `bcast_start_rate` or `bcast_read_rate` was set or changed to at least 1."
-    sql: ${TABLE}.active_users ;;
-    type: number
-  }
-
-  dimension: blocked {
-    description: "Users who blocked the bot."
-    sql: ${TABLE}.blocked ;;
-    type: number
-  }
-
-  dimension: unsubscribed {
-    description: "Users who unsubscribed: `unsubscribed` was set or changed to yes."
-    sql: ${TABLE}.unsubscribed ;;
-    type: number
-  }
-
-  dimension: phone_numbers {
-    description: "Users who left or changed a phone number, without letters."
-    sql: ${TABLE}.phone_numbers ;;
-    type: number
-  }
-
-  dimension: emails {
-    description: "Users who left or changed an e-mail address, with an @."
-    sql: ${TABLE}.emails ;;
-    type: number
-  }
-
-  dimension: lead {
-    description: "Users who became a lead: `segment`."
-    sql: ${TABLE}.lead ;;
-    type: number
-  }
-
-  dimension: hot_lead {
-    description: "Users who became a hot lead: `segment`."
-    sql: ${TABLE}.hot_lead ;;
-    type: number
-  }
-
-  dimension: advocate {
-    description: "Users who became an advocate: `segment`."
-    sql: ${TABLE}.advocate ;;
-    type: number
-  }
-
-  dimension: hero {
-    description: "Users who became a hero: `segment`."
-    sql: ${TABLE}.hero ;;
-    type: number
-  }
-
-  dimension: support {
-    description: "Users who answered that they support: `research_answer`."
-    sql: ${TABLE}.support ;;
-    type: number
-  }
-
-  dimension: on_the_fence {
-    description: "Users who answered that they are on the fence: `research_answer`."
-    sql: ${TABLE}.on_the_fence ;;
-    type: number
-  }
-
-  dimension: oppose {
-    description: "Users who answered that they oppose: `research_answer`."
-    sql: ${TABLE}.oppose ;;
-    type: number
-  }
-
-  dimension: started_broadcast {
-    description: "Users who started a broadcast: `bcast_start_rate` was set or changed to at least 1."
-    sql: ${TABLE}.started_broadcast ;;
-    type: number
-  }
-
-  dimension: read_broadcast {
-    description: "Users who read a broadcast: `bcast_read_rate` was set or changed to at least 1."
-    sql: ${TABLE}.read_broadcast ;;
-    type: number
-  }
-
-  dimension: new_subscribers_total {
-    description: "All users who are reachable, at the last pull that reports on the day."
-    sql: ${TABLE}.new_subscribers_total ;;
-    type: number
-  }
-
-  dimension: active_users_total {
-    description: "Users who started or read one, at the last pull that reports on the day."
-    sql: ${TABLE}.active_users_total ;;
-    type: number
-  }
-
-  dimension: blocked_total {
-    description: "Users who blocked the bot, at the last pull that reports on the day."
-    sql: ${TABLE}.blocked_total ;;
-    type: number
-  }
-
-  dimension: unsubscribed_total {
-    description: "Users who unsubscribed, at the last pull that reports on the day."
-    sql: ${TABLE}.unsubscribed_total ;;
-    type: number
-  }
-
-  dimension: phone_numbers_total {
-    description: "Users with a phone number, at the last pull that reports on the day."
-    sql: ${TABLE}.phone_numbers_total ;;
-    type: number
-  }
-
-  dimension: emails_total {
-    description: "Users with an e-mail address, at the last pull that reports on the day."
-    sql: ${TABLE}.emails_total ;;
-    type: number
-  }
-
-  dimension: lead_total {
-    description: "Users who are a lead, at the last pull that reports on the day."
-    sql: ${TABLE}.lead_total ;;
-    type: number
-  }
-
-  dimension: hot_lead_total {
-    description: "Users who are a hot lead, at the last pull that reports on the day."
-    sql: ${TABLE}.hot_lead_total ;;
-    type: number
-  }
-
-  dimension: advocate_total {
-    description: "Users who are an advocate, at the last pull that reports on the day."
-    sql: ${TABLE}.advocate_total ;;
-    type: number
-  }
-
-  dimension: hero_total {
-    description: "Users who are a hero, at the last pull that reports on the day."
-    sql: ${TABLE}.hero_total ;;
-    type: number
-  }
-
-  dimension: support_total {
-    description: "Users whose last answer is support, at the last pull that reports on the day."
-    sql: ${TABLE}.support_total ;;
-    type: number
-  }
-
-  dimension: on_the_fence_total {
-    description: "Users whose last answer is on the fence, at the last pull that reports on the day."
-    sql: ${TABLE}.on_the_fence_total ;;
-    type: number
-  }
-
-  dimension: oppose_total {
-    description: "Users whose last answer is oppose, at the last pull that reports on the day."
-    sql: ${TABLE}.oppose_total ;;
-    type: number
-  }
-
-  dimension: started_broadcast_total {
-    description: "Users who started one, at the last pull that reports on the day."
-    sql: ${TABLE}.started_broadcast_total ;;
-    type: number
-  }
-
-  dimension: read_broadcast_total {
-    description: "Users who read one, at the last pull that reports on the day."
-    sql: ${TABLE}.read_broadcast_total ;;
-    type: number
-  }
-
-  dimension_group: date {
-    description: "The day, in `chatfuel_timezone`."
-    sql: ${TABLE}.date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: bot_day_key { description: "Identifies the row: a hash of bot and day." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: pull_count { description: "Pulls that report on the day. 0 is a gap." type: number }
+  dimension: window_days { description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap." type: number }
+  dimension: reachable_at_start { description: "Users whom the bot could reach when the day's window began, unsubscribed ones too. This and the six beside it are null where no pull tells." type: number }
+  dimension: reachable_appeared { description: "Reachable users whom no pull had shown before." type: number }
+  dimension: reachable_returned { description: "Reachable users who were gone and are back." type: number }
+  dimension: reachable_unblocked { description: "Users who were there but could not be reached, and can be again." type: number }
+  dimension: reachable_blocked { description: "Users who could be reached, are still there and blocked the bot. `blocked` beside it leaves out those who had unsubscribed before, and counts those who were never seen reachable." type: number }
+  dimension: reachable_disappeared { description: "Users who could be reached and are gone altogether." type: number }
+  dimension: reachable_at_end { description: "Users whom the bot can reach when the day's window ends, unsubscribed ones too." type: number }
+  dimension: new_subscribers { description: "Users who signed up and were reachable at the pull that showed it." type: number }
+  dimension: active_users { description: "Users who started or read a broadcast: `bcast_start_rate` or `bcast_read_rate` was set or changed to at least 1." type: number }
+  dimension: blocked { description: "Users who blocked the bot." type: number }
+  dimension: unsubscribed { description: "Users who unsubscribed: `unsubscribed` was set or changed to yes." type: number }
+  dimension: phone_numbers { description: "Users who left or changed a phone number, without letters." type: number }
+  dimension: emails { description: "Users who left or changed an e-mail address, with an @." type: number }
+  dimension: lead { description: "Users who became a lead: `segment`." type: number }
+  dimension: hot_lead { description: "Users who became a hot lead: `segment`." type: number }
+  dimension: advocate { description: "Users who became an advocate: `segment`." type: number }
+  dimension: hero { description: "Users who became a hero: `segment`." type: number }
+  dimension: support { description: "Users who answered that they support: `research_answer`." type: number }
+  dimension: on_the_fence { description: "Users who answered that they are on the fence: `research_answer`." type: number }
+  dimension: oppose { description: "Users who answered that they oppose: `research_answer`." type: number }
+  dimension: started_broadcast { description: "Users who started a broadcast: `bcast_start_rate` was set or changed to at least 1." type: number }
+  dimension: read_broadcast { description: "Users who read a broadcast: `bcast_read_rate` was set or changed to at least 1." type: number }
+  dimension: new_subscribers_total { description: "All users who are reachable, at the last pull that reports on the day." type: number }
+  dimension: active_users_total { description: "Users who started or read one, at the last pull that reports on the day." type: number }
+  dimension: blocked_total { description: "Users who blocked the bot, at the last pull that reports on the day." type: number }
+  dimension: unsubscribed_total { description: "Users who unsubscribed, at the last pull that reports on the day." type: number }
+  dimension: phone_numbers_total { description: "Users with a phone number, at the last pull that reports on the day." type: number }
+  dimension: emails_total { description: "Users with an e-mail address, at the last pull that reports on the day." type: number }
+  dimension: lead_total { description: "Users who are a lead, at the last pull that reports on the day." type: number }
+  dimension: hot_lead_total { description: "Users who are a hot lead, at the last pull that reports on the day." type: number }
+  dimension: advocate_total { description: "Users who are an advocate, at the last pull that reports on the day." type: number }
+  dimension: hero_total { description: "Users who are a hero, at the last pull that reports on the day." type: number }
+  dimension: support_total { description: "Users whose last answer is support, at the last pull that reports on the day." type: number }
+  dimension: on_the_fence_total { description: "Users whose last answer is on the fence, at the last pull that reports on the day." type: number }
+  dimension: oppose_total { description: "Users whose last answer is oppose, at the last pull that reports on the day." type: number }
+  dimension: started_broadcast_total { description: "Users who started one, at the last pull that reports on the day." type: number }
+  dimension: read_broadcast_total { description: "Users who read one, at the last pull that reports on the day." type: number }
+  dimension_group: date { description: "The day, in `chatfuel_timezone`." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
 }

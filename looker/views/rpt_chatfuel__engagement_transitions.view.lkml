@@ -2,63 +2,12 @@
 
 view: rpt_chatfuel__engagement_transitions {
   sql_table_name: `@{dataset}.rpt_chatfuel__engagement_transitions` ;;
-
-  dimension: transition_key {
-    description: "Identifies the row: a hash of bot, day and both steps."
-    sql: ${TABLE}.transition_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: from_step {
-    description: "The step before, of `chatfuel_engagement_steps`; `none` for a value that is no step, or no value."
-    sql: ${TABLE}.from_step ;;
-    type: string
-  }
-
-  dimension: to_step {
-    description: "The step after; `none` as above."
-    sql: ${TABLE}.to_step ;;
-    type: string
-  }
-
-  dimension: is_up {
-    description: "Whether the step after is the higher one."
-    sql: ${TABLE}.is_up ;;
-    type: yesno
-  }
-
-  dimension: users {
-    description: "Users who moved so on the day."
-    sql: ${TABLE}.users ;;
-    type: number
-  }
-
-  dimension_group: date {
-    description: "The day, in `chatfuel_timezone`."
-    sql: ${TABLE}.date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: transition_key { description: "Identifies the row: a hash of bot, day and both steps." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: from_step { description: "The step before, of `chatfuel_engagement_steps`; `none` for a value that is no step, or no value." type: string }
+  dimension: to_step { description: "The step after; `none` as above." type: string }
+  dimension: is_up { description: "Whether the step after is the higher one." type: yesno }
+  dimension: users { description: "Users who moved so on the day." type: number }
+  dimension_group: date { description: "The day, in `chatfuel_timezone`." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
 }

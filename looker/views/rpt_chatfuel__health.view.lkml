@@ -2,53 +2,12 @@
 
 view: rpt_chatfuel__health {
   sql_table_name: `@{dataset}.rpt_chatfuel__health` ;;
-
-  dimension: check_key {
-    description: "Identifies the row: a hash of bot and check."
-    sql: ${TABLE}.check_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: check_number {
-    description: "The place of the check among those of its bot."
-    sql: ${TABLE}.check_number ;;
-    type: number
-  }
-
-  dimension: subject {
-    description: "What is looked at, as `Missed days`."
-    sql: ${TABLE}.subject ;;
-    type: string
-  }
-
-  dimension: state {
-    description: "How it is."
-    sql: ${TABLE}.state ;;
-    type: string
-  }
-
-  dimension: is_problem {
-    description: "Whether somebody should look at it."
-    sql: ${TABLE}.is_problem ;;
-    type: yesno
-  }
-
-  dimension: remedy {
-    description: "What to do about a problem. Null if it is none."
-    sql: ${TABLE}.remedy ;;
-    type: string
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: check_key { description: "Identifies the row: a hash of bot and check." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: check_number { description: "The place of the check among those of its bot." type: number }
+  dimension: subject { description: "What is looked at, as `Missed days`." type: string }
+  dimension: state { description: "How it is." type: string }
+  dimension: is_problem { description: "Whether somebody should look at it." type: yesno }
+  dimension: remedy { description: "What to do about a problem. Null if it is none." type: string }
+  measure: count { type: count description: "Rows." }
 }

@@ -2,51 +2,10 @@
 
 view: rpt_chatfuel__missed_days {
   sql_table_name: `@{dataset}.rpt_chatfuel__missed_days` ;;
-
-  dimension: bot_day_key {
-    description: "Identifies the row: a hash of bot and day."
-    sql: ${TABLE}.bot_day_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: is_known {
-    description: "Whether `known_gaps` lists it."
-    sql: ${TABLE}.is_known ;;
-    type: yesno
-  }
-
-  dimension: reason {
-    description: "Why, from `known_gaps`."
-    sql: ${TABLE}.reason ;;
-    type: string
-  }
-
-  dimension_group: date {
-    description: "The day, in `chatfuel_timezone`."
-    sql: ${TABLE}.date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: bot_day_key { description: "Identifies the row: a hash of bot and day." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: is_known { description: "Whether `known_gaps` lists it." type: yesno }
+  dimension: reason { description: "Why, from `known_gaps`." type: string }
+  dimension_group: date { description: "The day, in `chatfuel_timezone`." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
 }

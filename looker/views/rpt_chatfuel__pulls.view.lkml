@@ -2,119 +2,18 @@
 
 view: rpt_chatfuel__pulls {
   sql_table_name: `@{dataset}.rpt_chatfuel__pulls` ;;
-
-  dimension: pull_key {
-    description: "Identifies the row: a hash of bot and pull."
-    sql: ${TABLE}.pull_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: pull_id {
-    description: "The pull that a row comes from: its start in UTC, as `20240626T073000Z`. Unique per bot."
-    sql: ${TABLE}.pull_id ;;
-    type: string
-  }
-
-  dimension: source {
-    description: "Where the pull came from: `api`, or `import` for a saved export."
-    sql: ${TABLE}.source ;;
-    type: string
-  }
-
-  dimension: users {
-    description: "Users in the pull."
-    sql: ${TABLE}.users ;;
-    type: number
-  }
-
-  dimension: users_change {
-    description: "How many more they are than in the pull before. Null for the first pull of a bot."
-    sql: ${TABLE}.users_change ;;
-    type: number
-  }
-
-  dimension: attribute_values {
-    description: "Values of attributes in the pull."
-    sql: ${TABLE}.attribute_values ;;
-    type: number
-  }
-
-  dimension: attributes_added {
-    description: "Attributes that were listed and had not been in the pull before. Null for the first pull of a bot."
-    sql: ${TABLE}.attributes_added ;;
-    type: number
-  }
-
-  dimension: attributes_retired {
-    description: "Attributes that were listed in the pull before and were not any more. Null for the first pull of a bot."
-    sql: ${TABLE}.attributes_retired ;;
-    type: number
-  }
-
-  dimension: attribute_events {
-    description: "Events that the pull showed of attributes, those set, changed and cleared."
-    sql: ${TABLE}.attribute_events ;;
-    type: number
-  }
-
-  dimension_group: pulled_at {
-    description: "When the pull started, UTC."
-    sql: ${TABLE}.pulled_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: previous_pulled_at {
-    description: "When the pull before started, UTC. Null for the first pull of a bot."
-    sql: ${TABLE}.previous_pulled_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  dimension_group: activity {
-    description: "The day that the pull reports on, in `chatfuel_timezone`. Null for the first pull of a bot."
-    sql: ${TABLE}.activity_date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: pull_key { description: "Identifies the row: a hash of bot and pull." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: pull_id { description: "The pull that a row comes from: its start in UTC, as `20240626T073000Z`. Unique per bot." type: string }
+  dimension: source { description: "Where the pull came from: `api`, or `import` for a saved export." type: string }
+  dimension: users { description: "Users in the pull." type: number }
+  dimension: users_change { description: "How many more they are than in the pull before. Null for the first pull of a bot." type: number }
+  dimension: attribute_values { description: "Values of attributes in the pull." type: number }
+  dimension: attributes_added { description: "Attributes that were listed and had not been in the pull before. Null for the first pull of a bot." type: number }
+  dimension: attributes_retired { description: "Attributes that were listed in the pull before and were not any more. Null for the first pull of a bot." type: number }
+  dimension: attribute_events { description: "Events that the pull showed of attributes, those set, changed and cleared." type: number }
+  dimension_group: pulled_at { description: "When the pull started, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: previous_pulled_at { description: "When the pull before started, UTC. Null for the first pull of a bot." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: activity { description: "The day that the pull reports on, in `chatfuel_timezone`. Null for the first pull of a bot." sql: ${TABLE}.activity_date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  measure: count { type: count description: "Rows." }
 }

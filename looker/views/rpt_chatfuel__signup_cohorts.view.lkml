@@ -2,119 +2,18 @@
 
 view: rpt_chatfuel__signup_cohorts {
   sql_table_name: `@{dataset}.rpt_chatfuel__signup_cohorts` ;;
-
-  dimension: cohort_age_key {
-    description: "Identifies the row: a hash of bot and both weeks."
-    sql: ${TABLE}.cohort_age_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: age_weeks {
-    description: "Weeks from the one to the other."
-    sql: ${TABLE}.age_weeks ;;
-    type: number
-  }
-
-  dimension: cohort_users {
-    description: "All who signed up in the week and were in any pull, also those who are gone."
-    sql: ${TABLE}.cohort_users ;;
-    type: number
-  }
-
-  dimension: reachable_users {
-    description: "Those whom the bot could still reach at the end of the week observed."
-    sql: ${TABLE}.reachable_users ;;
-    type: number
-  }
-
-  dimension: seen_users {
-    description: "Those who were seen since the week observed began."
-    sql: ${TABLE}.seen_users ;;
-    type: number
-  }
-
-  dimension: reachable_rate {
-    description: "`reachable_users` by `cohort_users`, from 0 to 1."
-    sql: ${TABLE}.reachable_rate ;;
-    type: number
-  }
-
-  dimension: seen_rate {
-    description: "`seen_users` by `cohort_users`, from 0 to 1."
-    sql: ${TABLE}.seen_rate ;;
-    type: number
-  }
-
-  dimension: is_whole_cohort {
-    description: "Whether the week of sign-up began after the first pull, so that nobody left unseen."
-    sql: ${TABLE}.is_whole_cohort ;;
-    type: yesno
-  }
-
-  dimension: is_whole_week {
-    description: "Whether a pull reports on the last day of the week observed, or a later one. If not, the week is not over: fewer were seen in it, and of its own cohort more will sign up."
-    sql: ${TABLE}.is_whole_week ;;
-    type: yesno
-  }
-
-  dimension_group: signup_week {
-    description: "The Monday of the week in which they signed up."
-    sql: ${TABLE}.signup_week ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  dimension_group: observed_week {
-    description: "The Monday of the week observed."
-    sql: ${TABLE}.observed_week ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  dimension_group: observed_at {
-    description: "The pull, UTC, that shows it."
-    sql: ${TABLE}.observed_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: cohort_age_key { description: "Identifies the row: a hash of bot and both weeks." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: age_weeks { description: "Weeks from the one to the other." type: number }
+  dimension: cohort_users { description: "All who signed up in the week and were in any pull, also those who are gone." type: number }
+  dimension: reachable_users { description: "Those whom the bot could still reach at the end of the week observed." type: number }
+  dimension: seen_users { description: "Those who were seen since the week observed began." type: number }
+  dimension: reachable_rate { description: "`reachable_users` by `cohort_users`, from 0 to 1." type: number }
+  dimension: seen_rate { description: "`seen_users` by `cohort_users`, from 0 to 1." type: number }
+  dimension: is_whole_cohort { description: "Whether the week of sign-up began after the first pull, so that nobody left unseen." type: yesno }
+  dimension: is_whole_week { description: "Whether a pull reports on the last day of the week observed, or a later one. If not, the week is not over: fewer were seen in it, and of its own cohort more will sign up." type: yesno }
+  dimension_group: signup_week { description: "The Monday of the week in which they signed up." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  dimension_group: observed_week { description: "The Monday of the week observed." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  dimension_group: observed_at { description: "The pull, UTC, that shows it." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

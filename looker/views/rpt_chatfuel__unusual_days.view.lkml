@@ -2,104 +2,17 @@
 
 view: rpt_chatfuel__unusual_days {
   sql_table_name: `@{dataset}.rpt_chatfuel__unusual_days` ;;
-
-  dimension: kpi_value_key {
-    description: "The row of fct_chatfuel__daily_kpi_values."
-    sql: ${TABLE}.kpi_value_key ;;
-    type: string
-    primary_key: yes
-    hidden: yes
-  }
-
-  dimension: bot_id {
-    description: "The Chatfuel bot. Several bots share every table, so every key begins with it."
-    sql: ${TABLE}.bot_id ;;
-    type: string
-  }
-
-  dimension: kpi {
-    description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status."
-    sql: ${TABLE}.kpi ;;
-    type: string
-  }
-
-  dimension: users {
-    description: "Users with an event of that day that counts."
-    sql: ${TABLE}.users ;;
-    type: number
-  }
-
-  dimension: usual_users {
-    description: "Median of the same weekdays before it."
-    sql: ${TABLE}.usual_users ;;
-    type: number
-  }
-
-  dimension: expected_from {
-    description: "Lower end of what was to be expected: three spreads below the median, at least 0."
-    sql: ${TABLE}.expected_from ;;
-    type: number
-  }
-
-  dimension: expected_to {
-    description: "Upper end of what was to be expected: three spreads above the median."
-    sql: ${TABLE}.expected_to ;;
-    type: number
-  }
-
-  dimension: spreads_off {
-    description: "How many spreads the day is above the median, or, negative, below it. A spread is 1.4826 times the median distance of the same weekdays from their median, at least the root of the median and at least 1."
-    sql: ${TABLE}.spreads_off ;;
-    type: number
-  }
-
-  dimension: compared_days {
-    description: "How many weekdays it is judged by."
-    sql: ${TABLE}.compared_days ;;
-    type: number
-  }
-
-  dimension: nearest_broadcast_key {
-    description: "The last broadcast sent on that day or the two before it, in fct_chatfuel__broadcasts. Null if there was none."
-    sql: ${TABLE}.nearest_broadcast_key ;;
-    type: string
-    hidden: yes
-  }
-
-  dimension_group: date {
-    description: "The day, in `chatfuel_timezone`."
-    sql: ${TABLE}.date ;;
-    type: time
-    datatype: date
-    timeframes: [
-      raw,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-    convert_tz: no
-  }
-
-  dimension_group: nearest_broadcast_at {
-    description: "When that was sent, UTC."
-    sql: ${TABLE}.nearest_broadcast_at ;;
-    type: time
-    datatype: timestamp
-    timeframes: [
-      raw,
-      time,
-      date,
-      week,
-      month,
-      quarter,
-      year,
-    ]
-  }
-
-  measure: count {
-    type: count
-    description: "Rows."
-  }
+  dimension: kpi_value_key { description: "The row of fct_chatfuel__daily_kpi_values." type: string primary_key: yes hidden: yes }
+  dimension: bot_id { description: "The Chatfuel bot. Several bots share every table, so every key begins with it." type: string }
+  dimension: kpi { description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status." type: string }
+  dimension: users { description: "Users with an event of that day that counts." type: number }
+  dimension: usual_users { description: "Median of the same weekdays before it." type: number }
+  dimension: expected_from { description: "Lower end of what was to be expected: three spreads below the median, at least 0." type: number }
+  dimension: expected_to { description: "Upper end of what was to be expected: three spreads above the median." type: number }
+  dimension: spreads_off { description: "How many spreads the day is above the median, or, negative, below it. A spread is 1.4826 times the median distance of the same weekdays from their median, at least the root of the median and at least 1." type: number }
+  dimension: compared_days { description: "How many weekdays it is judged by." type: number }
+  dimension: nearest_broadcast_key { description: "The last broadcast sent on that day or the two before it, in fct_chatfuel__broadcasts. Null if there was none." type: string hidden: yes }
+  dimension_group: date { description: "The day, in `chatfuel_timezone`." type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
+  dimension_group: nearest_broadcast_at { description: "When that was sent, UTC." type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  measure: count { type: count description: "Rows." }
 }

@@ -49,10 +49,10 @@ def files(built):
 def fields_of(view):
     """The fields of a view as an explore names them, with the SQL of each, and whether it is a measure."""
     for dimension in view.get("dimensions", []):
-        yield dimension["name"], dimension["sql"], None
+        yield dimension["name"], dimension.get("sql", f"${{TABLE}}.{dimension['name']}"), None
     for group in view.get("dimension_groups", []):
         for frame in group["timeframes"]:
-            yield f"{group['name']}_{frame}", group["sql"], None
+            yield f"{group['name']}_{frame}", group.get("sql", f"${{TABLE}}.{group['name']}"), None
     for measure in view["measures"]:
         yield measure["name"], measure.get("sql", "*"), measure["type"]
 
