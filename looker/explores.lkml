@@ -29,7 +29,7 @@ explore: fct_chatfuel__broadcasts {
 }
 
 explore: fct_chatfuel__daily_kpi_values {
-  label: "Daily kpi values"
+  label: "Daily KPI values"
   description: "How many users did what on a day, one row per bot, day and KPI, from the first day that a pull reports on to the last. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
 }
 
@@ -55,7 +55,7 @@ explore: rpt_chatfuel__broadcasts_by_age {
 }
 
 explore: rpt_chatfuel__daily_kpis {
-  label: "Daily kpis"
+  label: "Daily KPIs"
   description: "The daily report, one row per bot and day: how many users did what on the day, and beside it how many stand there at its end; and the base: reachable at the start, + appeared + returned + unblocked - blocked - disappeared = reachable at the end, which is the start of the next day with a pull. Each user counts once a day. Users who are unsubscribed at the pull are left out of all but `unsubscribed`. A day that no pull reports on is null and not zero. The columns are those of `chatfuel_kpi_columns`, their rules stand in `kpi_rules`; the descriptions here are those of the defaults."
 }
 
@@ -72,6 +72,11 @@ explore: rpt_chatfuel__health {
 explore: rpt_chatfuel__missed_days {
   label: "Missed days"
   description: "Days that no pull reports on, between the first and the last day reported, one row per bot and day. Nobody can fetch them later. `known_gaps` takes those that somebody has looked into."
+}
+
+explore: rpt_chatfuel__pace {
+  label: "Pace"
+  description: "How the base moves at the pace of the last whole weeks, one row per bot: the mean of a week, of those among the last four weeks that are whole. A week is whole if it is over, the windows of its pulls are together six and a half to seven and a half days long, and each of them tells what moved. Weeks begin on Monday, in `chatfuel_timezone`. It says what goes on if nothing changes, and is no forecast."
 }
 
 explore: rpt_chatfuel__pulls {

@@ -26,7 +26,6 @@ from loader.errors import ConfigurationError, RefusedError, WarehouseError
 from loader.landing import Landing, Pull
 from loader.settings import Settings
 from loader.warehouse import (
-    HEALTH,
     LEDGER,
     RAW_SCHEMA,
     Converted,
@@ -155,9 +154,9 @@ class BigQueryWarehouse(Warehouse):
                     )
             self._load_table(LEDGER, pull, converted)
 
-    def health(self) -> list[dict[str, Any]]:
-        """Return what dbt says of pipeline and data; nothing before its first build."""
-        return self.read(f"select * from `{self._marts}`.{HEALTH}")
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a mart, one that is small; none before dbt has built it."""
+        return self.read(f"select * from `{self._marts}`.{name}")
 
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""

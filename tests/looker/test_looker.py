@@ -49,10 +49,10 @@ def files(built):
 def fields_of(view):
     """The fields of a view as an explore names them, with the SQL of each, and whether it is a measure."""
     for dimension in view.get("dimensions", []):
-        yield dimension["name"], dimension.get("sql", f"${{TABLE}}.{dimension['name']}"), None
+        yield dimension["name"], dimension["sql"], None
     for group in view.get("dimension_groups", []):
         for frame in group["timeframes"]:
-            yield f"{group['name']}_{frame}", group.get("sql", f"${{TABLE}}.{group['name']}"), None
+            yield f"{group['name']}_{frame}", group["sql"], None
     for measure in view["measures"]:
         yield measure["name"], measure.get("sql", "*"), measure["type"]
 
@@ -89,6 +89,30 @@ def test_no_view_has_a_name_twice(files):
         for view in lkml.load(text).get("views", []):
             names = [field for field, *_ in fields_of(view)]
             assert len(names) == len(set(names)), name
+
+
+def test_every_field_is_called_in_words_and_every_number_is_formatted_and_leads_to_its_rows(files):
+    bare = []
+    for name, text in files.items():
+        for view in lkml.load(text).get("views", []):
+            shown = [one for one in view["dimensions"] if one.get("hidden") != "yes"]
+            numbers = [one for one in [*shown, *view["measures"]] if one["type"] not in ("string", "yesno")]
+            rates = [one for one in shown if one["name"].endswith("_rate")]
+            bare += [
+                (name, one["name"], lacks)
+                for fields, lacks in (
+                    ([*shown, *view.get("dimension_groups", []), *view["measures"]], "label"),
+                    (numbers, "value_format_name"),
+                    (view["measures"], "drill_fields"),
+                    (rates, "group_label"),
+                )
+                for one in fields
+                if not one.get(lacks) or "_" in one.get("label", "_")
+            ]
+            (details,) = view["sets"]
+            hidden = {one["name"] for one in view["dimensions"]} - {one["name"] for one in shown}
+            assert set(details["fields"]) <= {field for field, *_ in fields_of(view)} - hidden
+    assert bare == []
 
 
 def test_who_somebody_is_is_hidden(files):
