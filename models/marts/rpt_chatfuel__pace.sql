@@ -40,7 +40,7 @@ weeks as (
     -- a week is whole if the windows of its pulls are about seven days, and each pull tells what moved
     having
         sum(window_days) between 6.5 and 7.5
-        and count(*) = count(appeared)
+        and count(*) = count(reachable_changes.appeared)
 ),
 
 -- Of the last four weeks that are over, those that are whole.
