@@ -59,3 +59,13 @@ def test_the_verbs_are_those_of_the_loader():
 
     described = {verb.split()[0] for verb in cells(ROOT / "README.md", "`python -m loader`")}
     assert described == set(cli.commands)
+
+
+def test_the_way_of_a_pull_names_each_file_once():
+    picture = (ROOT / "docs" / "design.md").read_text().split("```mermaid\n")[1].split("```")[0]
+    folder, places = "", []
+    for line in picture.splitlines():
+        folder = line.split()[1] if "subgraph" in line else "" if line.strip() == "end" else folder
+        places += [folder + place for place in re.findall(r'\["([\w./]+)<br/>', line)]
+    assert len(places) == len(set(places)) == 14
+    assert [place for place in places if not (ROOT / place).exists()] == []
