@@ -23,6 +23,11 @@ RELEASES = {
 CHANGELOG = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
+def told(project):
+    """Every table that releases told whole: of their pulls, cohorts are not known by platform."""
+    return {name: rows for name, rows in facts(project).items() if "cohort_states" not in name}
+
+
 @pytest.mark.xdist_group("days")
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_plain_build_goes_on_where_a_release_left_off(release, whole, tmp_path, target_path):
@@ -30,7 +35,7 @@ def test_a_plain_build_goes_on_where_a_release_left_off(release, whole, tmp_path
     upgraded.path.write_bytes(gzip.decompress(RELEASES[release].read_bytes()))
     load(upgraded, PULLS[-1:])
     upgraded.build()
-    assert facts(upgraded) == facts(whole)
+    assert told(upgraded) == told(whole)
 
 
 def test_the_warehouse_of_every_release_is_kept():
