@@ -53,25 +53,22 @@ Reads = dict[tuple[str, str], bool]
 
 
 class Estimate:
-    """The bytes of each node of a build.
-
-    Attributes:
-        nodes: models, snapshots, seeds and tests of dbt's manifest.
-    """
+    """The bytes of each of the nodes of a build: models, snapshots, seeds and tests."""
 
     def __init__(self, target: Path) -> None:
-        """Read a target folder."""
         manifest = json.loads((target / "manifest.json").read_text())
-        kinds = ("model", "snapshot", "seed", "test")
-        self.nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in kinds]
+        self.nodes = [
+            n for n in manifest["nodes"].values() if n["resource_type"] not in ("analysis", "operation")
+        ]
         # a test is compiled, a model is what ran
         paths = [path for kind in ("compiled", "run") for path in (target / kind / "chatfuel").rglob("*.sql")]
         self._files = {path.stem: path for path in paths if path.is_file()}
         raw = yaml.safe_load(Path("loader/raw_schema.yml").read_text())
         self._schema, self._partitions, self._views = {}, {}, {}
         for table, definition in raw["tables"].items():
-            columns = [*raw["pull_columns"], *definition["columns"]]
-            self._schema[table] = {column["name"]: column["type"] for column in columns}
+            self._schema[table] = {
+                c["name"]: c["type"] for c in (*raw["pull_columns"], *definition["columns"])
+            }
             self._partitions[table] = "pull_date"
         for node in self.nodes:
             config, name = node["config"], node["alias"]
@@ -82,7 +79,6 @@ class Estimate:
                 self._partitions[name] = config["partition_by"]["field"]
             if config["materialized"] == "view":
                 self._views[name] = _parsed(self._sql(node)).expression
-        self._cached: dict[tuple, Reads] = {}
 
     def _sql(self, node: dict) -> str:
         path = self._files.get(Path(node["path"]).stem)
@@ -101,15 +97,14 @@ class Estimate:
         return sum(map(self._bytes_of_statement, map(_parsed, statements)))
 
     def _bytes_of_statement(self, statement: exp.Expression) -> float:
-        reads: Reads = {}
-        changed = 0.0
+        reads, changed = {}, 0.0
         if isinstance(statement, exp.Create | exp.Insert):
             statement = statement.expression
         if isinstance(statement, exp.Delete | exp.Update | exp.Merge):
             table = statement.this.find(exp.Table).name
             where = statement.args.get("where") or statement.args.get("on")
             is_kept = self._is_pruned(table, where)
-            columns = self._schema.get(table, {})
+            columns = self._schema.get(table, ())
             changed = sum(self._size(table, column, is_kept) for column in columns)
             named = {column.name for column in where.find_all(exp.Column)} if where else set()
             reads = {(table, column): is_kept for column in columns if column in named}
@@ -153,10 +148,7 @@ class Estimate:
     def _of_table(self, table: str, columns: frozenset[str], is_kept: bool) -> Reads:
         if table not in self._views:
             return {(table, column): is_kept for column in columns}
-        key = (table, columns, is_kept)
-        if key not in self._cached:
-            self._cached[key] = self._of_query(self._views[table], columns, is_kept)
-        return self._cached[key]
+        return self._of_query(self._views[table], columns, is_kept)
 
     def _is_pruned(self, table: str, where: exp.Expression | None, alias: str = "") -> bool:
         """Whether a condition compares the partition column with constants, whichever part of an `or` holds."""
@@ -176,10 +168,10 @@ class Estimate:
 
     def _size(self, table: str, column: str, is_kept: bool) -> float:
         of_day, of_all = ROWS.get(table, (0, 0))
-        if column in EMPTY and re.search("versions|visits", table):
-            return 0
         width = OTHER
-        if self._schema[table].get(column, "").upper() == "STRING":
+        if column in EMPTY and re.search("versions|visits", table):
+            width = 0
+        elif self._schema[table].get(column, "").upper() == "STRING":
             width = 2 + next((size for end, size in TEXTS.items() if column.endswith(end)), OTHER_TEXT)
         return width * (of_day if is_kept else of_all)
 
@@ -201,14 +193,11 @@ def table(target: Path) -> str:
         if "weekly" in node["tags"] or node["config"]["materialized"] in ("view", "ephemeral"):
             continue
         size = estimate.bytes_of(node) / GB
-        name = f"`{node['name']}`"
-        if size < 0.1:
-            name = "all others, 10 MB or more a table"
+        name = f"`{node['name']}`" if size >= 0.1 else "all others, 10 MB or more a table"
         rows[name] = rows.get(name, 0) + size
     lines = [f"| {name} | {size:.1f} |" for name, size in sorted(rows.items(), key=lambda row: -row[1])]
-    return "\n".join(
-        ["| a day | GB |", "|---|---|", *lines, f"| **together** | **{sum(rows.values()):.1f}** |"]
-    )
+    lines.append(f"| **together** | **{sum(rows.values()):.1f}** |")
+    return "\n".join(["| a day | GB |", "|---|---|", *lines])
 
 
 if __name__ == "__main__":

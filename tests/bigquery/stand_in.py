@@ -153,10 +153,7 @@ class StandIn:
                 self._send(request, 403, {}, json.dumps(self._refusal(permission, on)).encode())
                 return
         if path.endswith("/datasets") and request.command == "POST":
-            made = json.loads(body)["datasetReference"]["datasetId"]
-            if made not in self.datasets:
-                self.datasets.add(made)
-                self.roles[self.principal][made].add("roles/bigquery.dataOwner")
+            self._own(json.loads(body)["datasetReference"]["datasetId"])
         url = self._upstream["storage" if is_storage else "bigquery"] + request.path
         headers = {
             n: v
@@ -194,12 +191,23 @@ class StandIn:
             else:
                 yield from self._of_query(job.get("query") or job["configuration"]["query"]["query"])
 
-    def _of_query(self, sql: str | dict) -> Iterator[Need]:
-        if grant := GRANT.match(sql if isinstance(sql, str) else sql["query"]):
+    def _own(self, dataset: str) -> None:
+        """Makes who calls the owner of a dataset that is new."""
+        if dataset not in self.datasets:
+            self.datasets.add(dataset)
+            self.roles[self.principal][dataset].add("roles/bigquery.dataOwner")
+
+    def _of_query(self, sql: str) -> Iterator[Need]:
+        if grant := GRANT.match(sql):
             on = ".".join(grant["on"].replace("`", "").split(".")[-2:])
             yield "bigquery.tables.setIamPolicy", on
             for member in re.findall(r'"\w+:([^"]+)"', grant["to"]):
                 self.roles[member][on].add(grant["role"])
+            return
+        if schema := re.search(r"create schema if not exists [`\w-]+\.`?(\w+)", sql):
+            yield "bigquery.datasets.create", "project"
+            if self.may("bigquery.datasets.create", "project"):
+                self._own(schema[1])
             return
         for statement in sqlglot.parse(sql, read="bigquery"):
             if statement is None or isinstance(statement, exp.Command | exp.Transaction | exp.Commit):
