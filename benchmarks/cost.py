@@ -21,8 +21,7 @@ from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 
-GB, LEAST = 1e9, 10e6
-USERS, VALUES, DAYS = 500_000, 12_000_000, 365
+GB, LEAST, USERS, VALUES, DAYS = 1e9, 10e6, 500_000, 12_000_000, 365
 CHANGES, EVENTS, SEEN, RECIPIENTS = VALUES // 100, 100_000, USERS // 20, 25_000
 # Rows of the partitions that a daily run reads, and rows that there are after a year. What is not here is small.
 ROWS = {
@@ -48,8 +47,7 @@ OTHER_TEXT, OTHER = 10, 8
 EMPTY = {"previous_value", "valid_to", "end_reason", "ended_pull_id", "hidden_until", "hidden_end_reason", "settled_at", "superseded_at"}  # fmt: skip
 
 
-Reads = dict[tuple[str, str], bool]
-"""Whether only the partitions of a day are read, by table and column."""
+Reads = dict[tuple[str, str], bool]  # by table and column: whether only the partitions of a day are read
 
 
 class Estimate:
@@ -102,9 +100,11 @@ class Estimate:
             statement = statement.expression
         if isinstance(statement, exp.Delete | exp.Update | exp.Merge):
             table = statement.this.find(exp.Table).name
-            where = statement.args.get("where") or statement.args.get("on")
+            where, columns = (
+                statement.args.get("where") or statement.args.get("on"),
+                self._schema.get(table, ()),
+            )
             is_kept = self._is_pruned(table, where)
-            columns = self._schema.get(table, ())
             changed = sum(self._size(table, column, is_kept) for column in columns)
             named = {column.name for column in where.find_all(exp.Column)} if where else set()
             reads = {(table, column): is_kept for column in columns if column in named}
