@@ -8,4 +8,5 @@ select
     users,
     total_users,
 from {{ ref('fct_chatfuel__daily_kpi_values') }}
+where platform = 'all'
 order by bot_id, kpi, date
