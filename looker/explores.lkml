@@ -74,6 +74,11 @@ explore: rpt_chatfuel__missed_days {
   description: "Days that no pull reports on, between the first and the last day reported, one row per bot and day. Nobody can fetch them later. `known_gaps` takes those that somebody has looked into."
 }
 
+explore: rpt_chatfuel__pace {
+  label: "Pace"
+  description: "How the base moves at the pace of the last whole weeks, one row per bot: the mean of a week, of those among the last four weeks that are whole. A week is whole if it is over, the windows of its pulls are together six and a half to seven and a half days long, and each of them tells what moved. Weeks begin on Monday, in `chatfuel_timezone`. It says what goes on if nothing changes, and is no forecast."
+}
+
 explore: rpt_chatfuel__pulls {
   label: "Pulls"
   description: "How the pulls go, one row per pull of a bot: what each brought, and what drifted since the one before. What the ledger holds and no build has worked through yet is not here."
