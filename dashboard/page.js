@@ -635,14 +635,14 @@ function oneBroadcast(row) {
             x: { field: "age", type: "quantitative", scale: { domain: [0, 7] }, axis: { title: "days since it was sent", values: [1, 2, 3, 7], format: "d" } },
             y: { field: "rate", type: "quantitative", title: null, scale: { zero: true }, axis: { format: ".0%" } },
             color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) },
-            strokeDash: { field: "of", type: "nominal", scale: { domain: ["this broadcast", "usual"], range: [[1, 0], [4, 3]] }, legend: { symbolType: "stroke", symbolSize: 300, symbolStrokeColor: color("ink") } },
+            strokeDash: { field: "of", type: "nominal", scale: { domain: ["this broadcast", "usual"], range: [[1, 0], [4, 3]] }, legend: null },
             tooltip: tip(["age", "Days", ",d"], ["kind", "Counter"], ["of", "Of"], ["rate", "Share of recipients", ".1%"], ["compared", "Broadcasts compared", ",d"]),
           },
         },
       ],
     },
     points,
-    { note: `Usual: the median of the up to 20 broadcasts before it, at the same age.${unripe.length ? ` Grey: it is not so old yet; ${agedDays(unripe[0])} on ${atTime(unripe[0].matures_at)}, 7 on ${longDay(unripe.at(-1).matures_at.slice(0, 10))}.` : ""}`, width: "half", defined: { age: ["ages.age_days"], rate: ["ages.open_rate", "ages.click_rate", "ages.usual_open_rate", "ages.usual_click_rate"], compared: ["ages.compared_broadcasts"] } },
+    { note: `Dashed, what is usual: the median of the up to 20 broadcasts before it, at the same age.${unripe.length ? ` Grey: it is not so old yet; ${agedDays(unripe[0])} on ${atTime(unripe[0].matures_at)}, 7 on ${longDay(unripe.at(-1).matures_at.slice(0, 10))}.` : ""}`, width: "half", defined: { age: ["ages.age_days"], rate: ["ages.open_rate", "ages.click_rate", "ages.usual_open_rate", "ages.usual_click_rate"], compared: ["ages.compared_broadcasts"] } },
   );
   const so_far = row.is_mature ? "" : ", so far";
   tablePanel(
@@ -899,6 +899,7 @@ async function show(focus) {
       }),
   );
   fillDates();
+  $("range").textContent = `${longDay(state.from)} to ${longDay(state.to)}`;
   $("main").replaceChildren();
   DRAW[state.page]();
   if (typeof focus === "string") document.querySelector(focus)?.focus({ preventScroll: true });
