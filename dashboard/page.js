@@ -225,7 +225,7 @@ let views = [];
 function chart(title, spec, values, { width = "", note = "", height = 220, defined = {}, isHatched = false } = {}) {
   if (!values.length) return panel(title, note, make("p", { class: "empty" }, "Nothing in this range."), { width });
   const place = make("div", { class: "chart" });
-  const head = panel(title, note, make("div", {}, place, asTable(title, spec, values, defined)), { width, defined: Object.values(defined).flat() });
+  const head = panel(title, note, make("div", {}, place, asTable(title, spec, values, defined)), { width, defined: [...new Set(Object.values(defined).flat())] });
   const full = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     description: `${title}. ${note}`,
@@ -493,7 +493,7 @@ function base() {
   bars("Came and went", MOVES.map(([move]) => move), MOVES.map(([, , paint]) => paint), flows.filter((row) => row.flow), {
     width: "half",
     note: `What made it so many: who came above the line, who went below.${found.some(isUneven) || days() > 180 ? " Hollow bars stand for more or less than the others." : ""}`,
-    defined: { users: MOVES.map(([move]) => `kpis.reachable_${move}`) },
+    defined: { users: MOVES.map(([move]) => `kpis.reachable_${move}`), note: ["kpis.window_days"] },
   });
 }
 
@@ -576,7 +576,7 @@ function overview() {
       ],
     },
     activeRows.some((row) => row.users != null) ? activeRows : [],
-    { note: "Users who started or read a broadcast: each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240, defined: { users: ["kpis.active_users"] } },
+    { note: "Users who started or read a broadcast: each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240, defined: { users: ["kpis.active_users"], trend: ["kpis.active_users"] } },
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
   lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", note: "Users by their answer to the research question." });
@@ -759,7 +759,7 @@ function journeys() {
       ],
     },
     moves.length ? cells.map((cell) => ({ ...cell, isBare: cell.users == null, isDark: isDark(cell.users / strongest) })) : [],
-    { width: "half", note: `Moves in the range. A user counts once a day for each move.${leftOut}`, height: 240, defined: { shown: ["transitions.users"] } },
+    { width: "half", note: `Moves in the range. A user counts once a day for each move.${leftOut}`, height: 240, defined: { shown: ["transitions.users"], leftOut: ["transitions.users"] } },
   );
   const rank = Object.fromEntries(steps.map((step, position) => [step, position]));
   const flows = moves.filter((move) => move.users != null).map((move) => {
@@ -770,7 +770,7 @@ function journeys() {
     width: "half",
     note: `Moves to a higher step above the line, to a lower one or none below.${leftOut}${leftOut ? " A cross stands where some were." : ""}${days() > 180 ? " Hollow bars are no whole weeks." : ""}`,
     height: 240,
-    defined: { users: ["transitions.users"] },
+    defined: { users: ["transitions.users"], note: ["transitions.date"] },
     leftOut: [...new Set(moves.filter((move) => move.users == null).map((move) => move.date))],
   });
   const field = `${state.cohort}_users`;
@@ -805,7 +805,7 @@ function journeys() {
     {
       note: `Of those who signed up in one week, who was still ${state.cohort === "seen" ? "seen in" : "reachable at the end of"} each week after. The last 16 weeks up to the end of the range.${recent.some((row) => row.isOpen) ? ` Hollow: the week is not over, and counts ${recent.find((row) => row.isOpen).state.replace("so far, ", "")}.` : ""}${recent.some((row) => row.name.endsWith("*")) ? " *: signed up before the first pull; who was gone by then is not counted, so that these shares are too high." : ""}`,
       height: 26 * weeks.length,
-      defined: { users: [`cohorts.${field}`], cohort: ["cohorts.cohort_users"], rate: [`cohorts.${state.cohort}_rate`] },
+      defined: { age: ["cohorts.age_weeks"], users: [`cohorts.${field}`], cohort: ["cohorts.cohort_users"], rate: [`cohorts.${state.cohort}_rate`] },
     },
   );
   head.append(
