@@ -39,6 +39,7 @@ function rows(name) {
 
 // ---------------------------------------------------------------- state
 const BOTS = [...new Set([...DATA.pulls.bot_id, ...(DATA.kpis?.bot_id ?? [])])].sort();
+const NAMES = Object.fromEntries((DATA.bots?.bot_id ?? []).map((bot, position) => [bot, DATA.bots.bot_name[position]]));
 const state = { page: "overview", bot: BOTS[0], from: "", to: "", sort: "sent_at", up: false, search: "", cohort: "reachable", broadcast: null };
 let series = {}; // of the chosen bot: KPI -> rows by day
 let first = "";
@@ -47,7 +48,7 @@ let last = "";
 function chooseBot(bot) {
   state.bot = bot;
   series = {};
-  for (const row of rows("kpis")) (series[row.kpi] ??= []).push(row);
+  for (const row of rows("kpis")) if (row.platform === "all") (series[row.kpi] ??= []).push(row);
   const dates = Object.values(series)[0]?.map((row) => row.date) ?? rows("pulls").map((row) => row.date);
   first = dates[0] ?? toDay(Date.now());
   last = dates.at(-1) ?? first;
@@ -454,6 +455,49 @@ function inShort() {
   panel("In short", "The answers, of the days chosen above; the numbers behind them stand below.", make("dl", { id: "short" }, ...told.flatMap(([question, answer, name]) => [make("dt", {}, question), make("dd", {}, answer, why(name))])));
 }
 
+// The cards once more, each platform beside the sum of all.
+function byPlatform() {
+  const found = ranged("kpis").filter((row) => row.users != null);
+  const platforms = [...new Set(found.map((row) => row.platform))].filter((platform) => platform !== "all").sort();
+  const shown = CARDS.filter((spec) => found.some((row) => row.kpi === spec.kpi));
+  if (platforms.length < 2) return;
+  const total = ({ kpi: name, mean }, platform) => {
+    const users = found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users);
+    return users.length ? sum(users) / (mean ? users.length : 1) : null;
+  };
+  tablePanel(
+    "By platform",
+    "The sums of the range, of active users the mean of a day.",
+    [
+      { name: "What", isText: true, show: (spec) => spec.name, value: (spec) => spec.name },
+      ...[...platforms, "all"].map((platform) => ({ name: capital(platform), show: (spec) => count(total(spec, platform)), value: (spec) => total(spec, platform), defined: ["values.platform", "values.users"] })),
+    ],
+    shown,
+    { id: "platforms", width: "half" },
+  );
+}
+
+// When in the week users are there, so that a message finds them.
+function hours() {
+  const found = rows("hours");
+  const days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+  const most = Math.max(1, ...found.map((row) => row.event_count ?? 0));
+  chart(
+    "When are users there?",
+    {
+      mark: { type: "rect" },
+      encoding: {
+        x: { field: "local_hour", type: "ordinal", scale: { domain: [...Array(24).keys()] }, axis: { title: `hour, ${SETTINGS.timezone}`, labelAngle: 0, labelOverlap: true } },
+        y: { field: "day", type: "nominal", sort: days, axis: { title: null } },
+        color: { field: "event_count", type: "quantitative", scale: { domain: [0, most], range: [color("heat0"), color("heat")], interpolate: "rgb" }, legend: null },
+        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"], ["event_share", "Share", ".1%"]),
+      },
+    },
+    found.map((row) => ({ ...row, day: days[row.weekday - 1] })),
+    { width: "half", note: "Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known.", defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"], event_share: ["hours.event_share"] } },
+  );
+}
+
 // What goes on if nothing changes, and on how much that stands.
 function pace() {
   const { weeks, change_a_week: change } = rows("pace")[0] ?? {};
@@ -555,6 +599,8 @@ function overview() {
   }
   $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, rows("pulls").length ? "No KPI yet: one pull is the state to begin with, changes show from the second on." : "No pull yet. Run the loader, then dbt build."));
 
+  byPlatform();
+  hours();
   const active = series.active_users ?? [];
   const trend = rolling(active.map((row) => row.users), 7, 4); // over days before the range too
   const activeRows = active.map((row, position) => timed({ ...row, trend: trend[position] })).filter((row) => inRange(row.date));
@@ -884,7 +930,7 @@ async function show(focus) {
   views = [];
   drawing = [];
   const pulledAt = rows("pulls").at(-1)?.pulled_at;
-  $("as-of").textContent = pulledAt ? `last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
+  $("as-of").textContent = pulledAt ? `${NAMES[state.bot] && NAMES[state.bot] !== state.bot ? `${NAMES[state.bot]}: ` : ""}last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
   $("pages").replaceChildren(
     ...Object.entries(PAGES).map(([page, name]) => make("button", { type: "button", "data-page": page, "aria-current": page === state.page ? "page" : false, onclick: () => { state.page = page; state.broadcast = null; show(`[data-page="${page}"]`); } }, name)),
   );
@@ -924,7 +970,7 @@ for (const end of ["from", "to"]) {
   $(end).addEventListener("keydown", (event) => { if (event.key === "Enter") takeDates(); });
 }
 $("bot-label").hidden = BOTS.length < 2;
-$("bot").append(...BOTS.map((bot) => make("option", { value: bot }, bot)));
+$("bot").append(...BOTS.map((bot) => make("option", { value: bot }, NAMES[bot] ?? bot)));
 $("bot").addEventListener("change", () => { chooseBot($("bot").value); state.broadcast = null; setRange(defaultDays()); show(); });
 $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
 window.addEventListener("hashchange", () => { readHash(); show(); });

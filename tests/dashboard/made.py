@@ -38,8 +38,13 @@ def tables():
             *(("bot", day, f"{day}T07:30:00Z", 1200, 5) for day in DAYS),
         ),
         "kpis": table(
-            ["bot_id", "date", "kpi", "pull_count", "users", "total_users"],
-            *(("bot", day, kpi, 1, 10, 1000) for kpi in kpis for day in DAYS),
+            ["bot_id", "date", "kpi", "platform", "pull_count", "users", "total_users"],
+            *(
+                ("bot", day, kpi, platform, 1, users, 100 * users)
+                for kpi in kpis
+                for platform, users in (("all", 10), ("facebook", 7), ("instagram", 3))
+                for day in DAYS
+            ),
         ),
         # grows by one a day; no pull on the 3rd, and the 4th stands for two days
         "base": table(
@@ -65,6 +70,12 @@ def tables():
              "nearest_broadcast_key"],
             ("bot", DAYS[28], "blocked", 40, 10.0, 0.5, 19.5, 9.5, 4, "b2"),
             ("bot", DAYS[20], "active_users", 0, 40.0, 20.0, 60.0, -6.3, 3, None),
+        ),
+        "bots": table(["bot_id", "bot_name"], ("bot", "The campaign")),
+        "hours": table(
+            ["bot_id", "weekday", "local_hour", "event_count", "event_share"],
+            ("bot", 1, 7, 30, 0.75),
+            ("bot", 7, 23, 10, 0.25),
         ),
         "pace": table(["bot_id", "weeks", "change_a_week"], ("bot", 3, -6.7)),
         "definitions": table(

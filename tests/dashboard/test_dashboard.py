@@ -311,7 +311,7 @@ UNDEFINED = """
     document.querySelectorAll('details').forEach(details => { details.open = true; });
     return new Promise(done => setTimeout(() => {
         const isNumber = text => /\\d|^–$/.test(text) && !/\\d{4}/.test(text);
-        const columns = [...document.querySelectorAll('th')].filter(head =>
+        const columns = [...document.querySelectorAll('th')].filter(head => head.textContent !== 'Message' &&
             [...head.closest('table').querySelectorAll(`tbody td:nth-child(${head.cellIndex + 1}):not(.text)`)]
                 .some(cell => isNumber(cell.textContent)));
         const asked = [...document.querySelectorAll('.card, .part, #short dd'),

@@ -70,6 +70,16 @@ def test_what_is_shown_of_the_base_adds_up_in_every_range(browser, made, start, 
     assert ("4 May 2024 (2.0)" in text(browser)) == (start == "2024-05-01")
 
 
+def test_platforms_add_up_to_the_cards(browser, made):
+    open_page(browser, made, f"page=overview&{MONTH}")
+    rows = browser.execute_script(CELLS, "#platforms tbody tr")
+    cards = browser.execute_script(
+        "return [...document.querySelectorAll('.card')].map(card => [card.dataset.card, card.querySelector('.value').textContent])"
+    )
+    assert [[name, total] for name, *_, total in rows] == cards
+    assert {number(facebook) + number(instagram) - number(total) for _, facebook, instagram, total in rows} == {0}
+
+
 def test_moves_by_step_and_by_day_are_the_same_moves(browser, made):
     open_page(browser, made, f"page=journeys&{MONTH}")
     by_step = sum(number("0" + cell) for cell in cells_of_heat_map(browser, "From step to step"))
@@ -182,7 +192,7 @@ def test_a_broadcast_whose_window_is_not_over_is_shown_as_unfinished(browser, ma
 def test_the_head_names_the_last_pull_and_whose_days_are_shown(browser, made):
     open_page(browser, made, "page=overview")
     shown = browser.find_element("id", "as-of").text
-    assert shown == "last pull 31 May 2024, 07:30 UTC; days are those of Europe/Berlin"
+    assert shown == "The campaign: last pull 31 May 2024, 07:30 UTC; days are those of Europe/Berlin"
 
 
 def test_after_the_first_pull_the_page_says_why_it_is_empty(browser, save):
