@@ -480,6 +480,7 @@ function byPlatform() {
 // When in the week users are there, so that a message finds them.
 function hours() {
   const found = rows("hours");
+  if (!found.length) return;
   const days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
   const most = Math.max(1, ...found.map((row) => row.event_count ?? 0));
   chart(

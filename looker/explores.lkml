@@ -30,7 +30,7 @@ explore: fct_chatfuel__broadcasts {
 
 explore: fct_chatfuel__daily_kpi_values {
   label: "Daily KPI values"
-  description: "How many users did what on a day, one row per bot, day and KPI, from the first day that a pull reports on to the last. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
+  description: "How many users did what on a day, one row per bot, day, KPI and platform, from the first day that a pull reports on to the last. The platform `all` is the sum of the others: filter it, or count everybody twice. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
 }
 
 explore: fct_chatfuel__recipient_outcomes {
@@ -86,7 +86,7 @@ explore: rpt_chatfuel__pulls {
 
 explore: rpt_chatfuel__signup_cohorts {
   label: "Signup cohorts"
-  description: "What became of those who signed up in one week, one row per bot, week of sign-up and week observed, as the last pull that reports on the week observed shows it. Weeks begin on Monday, in `chatfuel_timezone`. A week without a pull has no row. Who signed up and left before the first pull was never seen: see `is_whole_cohort`."
+  description: "What became of those who signed up in one week, one row per bot, week of sign-up, week observed and platform, as the last pull that reports on the week observed shows it. The platform `all` is the sum of the others: filter it, or count everybody twice. Weeks begin on Monday, in `chatfuel_timezone`. A week without a pull has no row. Who signed up and left before the first pull was never seen: see `is_whole_cohort`."
 }
 
 explore: rpt_chatfuel__unusual_days {

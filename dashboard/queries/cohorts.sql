@@ -10,5 +10,7 @@ select
     is_whole_cohort,
     is_whole_week,
 from {{ ref('rpt_chatfuel__signup_cohorts') }}
-where age_weeks <= 12
+where
+    platform = 'all'
+    and age_weeks <= 12
 order by bot_id, signup_week, age_weeks

@@ -18,8 +18,9 @@ missed_days as (
 kpi_values as (
     select *
     from {{ if_used('kpis', 'fct_chatfuel__daily_kpi_values', {
-        'bot_id': 'string', 'date': 'date', 'kpi': 'string', 'users': 'int64', 'pull_count': 'int64'
+        'bot_id': 'string', 'date': 'date', 'kpi': 'string', 'platform': 'string', 'users': 'int64', 'pull_count': 'int64'
     }) }}
+    where platform = 'all'
 ),
 
 numbered as (

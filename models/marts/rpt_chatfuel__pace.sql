@@ -35,7 +35,6 @@ weeks as (
             sum({{ move }}) as {{ move }},
         {%- endfor %}
     from reachable_changes
-    where activity_date is not null
     group by bot_id, week
     -- a week is whole if the windows of its pulls are about seven days, and each pull tells what moved
     having

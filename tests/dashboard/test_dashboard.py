@@ -137,7 +137,7 @@ def expected_cards(project, start, end):
     def total(kpi, expression="sum(users)"):
         ((value,),) = project.query(
             f"select round({expression}) from chatfuel.fct_chatfuel__daily_kpi_values "
-            f"where kpi = '{kpi}' and date between '{start}' and '{end}'"
+            f"where kpi = '{kpi}' and platform = 'all' and date between '{start}' and '{end}'"
         )
         return "–" if value is None else f"{value:,.0f}"
 

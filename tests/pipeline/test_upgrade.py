@@ -23,6 +23,11 @@ RELEASES = {
 CHANGELOG = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
+def told(project):
+    """Every table that releases told whole: of their pulls, cohorts are not known by platform."""
+    return {name: rows for name, rows in facts(project).items() if "cohort_states" not in name}
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_plain_build_goes_on_where_a_release_left_off(release, tmp_path, target_path):
     # of the same name: views hold the name of the file
@@ -36,7 +41,7 @@ def test_a_plain_build_goes_on_where_a_release_left_off(release, tmp_path, targe
     load(fresh, PULLS)
     for project in (upgraded, fresh):
         project.build()
-    assert facts(upgraded) == facts(fresh)
+    assert told(upgraded) == told(fresh)
 
 
 def test_the_warehouse_of_every_release_is_kept():

@@ -23,7 +23,8 @@ events as (
 ),
 
 unsubscribed_users as (
-    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'unsubscribed'
 ),
 
 step_rules as (

@@ -33,7 +33,13 @@ reachable_users as (
 ),
 
 unsubscribed_users as (
-    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'unsubscribed'
+),
+
+instagram_users as (
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'on instagram'
 ),
 
 -- Of bots that share a step, each has its own new pulls.
@@ -83,6 +89,7 @@ final as (
         counted_events.bot_id,
         counted_events.chatfuel_user_id,
         counted_events.kpi,
+        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end as platform,
         counted_events.broadcast_id,
         counted_events.activity_date,
         counted_events.observed_at,
@@ -93,6 +100,11 @@ final as (
             counted_events.bot_id = unsubscribed_users.bot_id
             and counted_events.pull_id = unsubscribed_users.pull_id
             and counted_events.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
+    left join instagram_users
+        on
+            counted_events.bot_id = instagram_users.bot_id
+            and counted_events.pull_id = instagram_users.pull_id
+            and counted_events.chatfuel_user_id = instagram_users.chatfuel_user_id
     where counted_events.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
 )
 
