@@ -77,7 +77,9 @@ def test_platforms_add_up_to_the_cards(browser, made):
         "return [...document.querySelectorAll('.card')].map(card => [card.dataset.card, card.querySelector('.value').textContent])"
     )
     assert [[name, total] for name, *_, total in rows] == cards
-    assert {number(facebook) + number(instagram) - number(total) for _, facebook, instagram, total in rows} == {0}
+    assert {
+        number(facebook) + number(instagram) - number(total) for _, facebook, instagram, total in rows
+    } == {0}
 
 
 def test_moves_by_step_and_by_day_are_the_same_moves(browser, made):
