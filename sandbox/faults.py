@@ -223,7 +223,7 @@ FAULTS = {
         },
         "slow": ("The right answer, after `seconds` of silence.", "", _slow),
         "trickle": ("The right answer in small pieces, with `seconds` between them.", "", _trickle),
-        "stalled": ("No answer, and the connection stays open until the faults are called off.", "", _stalled),
+        "stalled": ("No answer; the connection stays open until the faults are called off.", "", _stalled),
         "stalled-midway": (
             "Half of the answer, and the connection stays open until the faults are called off.",
             "",
