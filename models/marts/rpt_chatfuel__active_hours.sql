@@ -3,7 +3,8 @@ with
 hourly_events as (
     select
         *,
-        {{ days_between(week_start('activity_date'), 'activity_date') }} + 1 as weekday,
+        {{ days_between(week_start('activity_date'), 'activity_date') }}
+        + 1 as weekday,
     from {{ ref('int_chatfuel__hourly_events') }}
 ),
 

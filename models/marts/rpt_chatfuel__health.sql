@@ -164,7 +164,7 @@ final as (
         case check_number when 1 then is_late when 2 then misses_days else false end as is_problem,
         case
             when check_number = 1 and is_late
-                then 'It is older than 26 hours: see why the last run of `python -m loader pull` failed, and pull again.'
+                then 'It is older than 26 hours: see why the last `python -m loader pull` failed, and pull again.'
             when check_number = 2 and misses_days
                 then 'Nobody can fetch them any more: add them to seeds/known_gaps.csv with the reason, then dbt build.'
         end as remedy,
