@@ -491,11 +491,11 @@ function hours() {
         x: { field: "local_hour", type: "ordinal", scale: { domain: [...Array(24).keys()] }, axis: { title: `hour, ${SETTINGS.timezone}`, labelAngle: 0, labelOverlap: true } },
         y: { field: "day", type: "nominal", sort: days, axis: { title: null } },
         color: { field: "event_count", type: "quantitative", scale: { domain: [0, most], range: [color("heat0"), color("heat")], interpolate: "rgb" }, legend: null },
-        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"], ["event_share", "Share", ".1%"]),
+        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"]),
       },
     },
     found.map((row) => ({ ...row, day: days[row.weekday - 1] })),
-    { width: "half", note: "Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known.", defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"], event_share: ["hours.event_share"] } },
+    { width: "half", note: `Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known, so that the hours before it weigh more. Blank: none${SETTINGS.min_group > 1 ? `, or fewer than ${SETTINGS.min_group}` : ""}.`, defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"] } },
   );
 }
 
