@@ -95,7 +95,7 @@ looker: setup ## Generate the views and explores of looker/ from the models
 	@$(BIN)/dbt --quiet parse
 	@$(BIN)/python -m looker.generate
 
-screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
+screenshots: dashboard ## Every view as a picture, in data/pictures/; needs chromium, chromium-driver, fonts-noto-color-emoji
 	@$(BIN)/python -m dashboard.screenshots
 
 bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes two hours

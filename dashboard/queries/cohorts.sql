@@ -7,6 +7,7 @@ select
     {{ suppress_small('cohort_users') }} as cohort_users,
     {{ suppress_small('reachable_users') }} as reachable_users,
     {{ suppress_small('seen_users') }} as seen_users,
+    is_whole_cohort,
     is_whole_week,
 from {{ ref('rpt_chatfuel__signup_cohorts') }}
 where
