@@ -461,19 +461,16 @@ function byPlatform() {
   const platforms = [...new Set(found.map((row) => row.platform))].filter((platform) => platform !== "all").sort();
   const shown = CARDS.filter((spec) => found.some((row) => row.kpi === spec.kpi));
   if (platforms.length < 2) return;
-  const total = ({ kpi: name, mean }, platform) => {
-    const users = found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users);
-    return users.length ? sum(users) / (mean ? users.length : 1) : null;
-  };
+  const total = ({ kpi: name }, platform) => sum(found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users));
   tablePanel(
     "By platform",
-    "The sums of the range, of active users the mean of a day.",
+    "The days of the range added up: who was active on two days counts twice.",
     [
-      { name: "What", isText: true, show: (spec) => spec.name, value: (spec) => spec.name },
+      { name: "What", isText: true, show: (spec) => capital(label(spec.kpi)), value: (spec) => spec.kpi },
       ...[...platforms, "all"].map((platform) => ({ name: capital(platform), show: (spec) => count(total(spec, platform)), value: (spec) => total(spec, platform), defined: ["values.platform", "values.users"] })),
     ],
     shown,
-    { id: "platforms", width: "half" },
+    { id: "platforms", width: rows("hours").length ? "half" : "" },
   );
 }
 
