@@ -461,19 +461,16 @@ function byPlatform() {
   const platforms = [...new Set(found.map((row) => row.platform))].filter((platform) => platform !== "all").sort();
   const shown = CARDS.filter((spec) => found.some((row) => row.kpi === spec.kpi));
   if (platforms.length < 2) return;
-  const total = ({ kpi: name, mean }, platform) => {
-    const users = found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users);
-    return users.length ? sum(users) / (mean ? users.length : 1) : null;
-  };
+  const total = ({ kpi: name }, platform) => sum(found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users));
   tablePanel(
     "By platform",
-    "The sums of the range, of active users the mean of a day.",
+    "The days of the range added up: who was active on two days counts twice.",
     [
-      { name: "What", isText: true, show: (spec) => spec.name, value: (spec) => spec.name },
+      { name: "What", isText: true, show: (spec) => capital(label(spec.kpi)), value: (spec) => spec.kpi },
       ...[...platforms, "all"].map((platform) => ({ name: capital(platform), show: (spec) => count(total(spec, platform)), value: (spec) => total(spec, platform), defined: ["values.platform", "values.users"] })),
     ],
     shown,
-    { id: "platforms", width: "half" },
+    { id: "platforms", width: rows("hours").length ? "half" : "" },
   );
 }
 
@@ -491,11 +488,11 @@ function hours() {
         x: { field: "local_hour", type: "ordinal", scale: { domain: [...Array(24).keys()] }, axis: { title: `hour, ${SETTINGS.timezone}`, labelAngle: 0, labelOverlap: true } },
         y: { field: "day", type: "nominal", sort: days, axis: { title: null } },
         color: { field: "event_count", type: "quantitative", scale: { domain: [0, most], range: [color("heat0"), color("heat")], interpolate: "rgb" }, legend: null },
-        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"], ["event_share", "Share", ".1%"]),
+        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"]),
       },
     },
     found.map((row) => ({ ...row, day: days[row.weekday - 1] })),
-    { width: "half", note: "Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known.", defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"], event_share: ["hours.event_share"] } },
+    { width: "half", note: `Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known, so that the hours before it weigh more. Blank: none${SETTINGS.min_group > 1 ? `, or fewer than ${SETTINGS.min_group}` : ""}.`, defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"] } },
   );
 }
 

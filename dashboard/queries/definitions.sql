@@ -5,6 +5,7 @@
     'attributes': 'dim_chatfuel__attributes',
     'broadcasts': 'fct_chatfuel__broadcasts',
     'cohorts': 'rpt_chatfuel__signup_cohorts',
+    'hours': 'rpt_chatfuel__active_hours',
     'kpis': 'rpt_chatfuel__daily_kpis',
     'pace': 'rpt_chatfuel__pace',
     'pulls': 'rpt_chatfuel__pulls',

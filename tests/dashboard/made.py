@@ -73,9 +73,9 @@ def tables():
         ),
         "bots": table(["bot_id", "bot_name"], ("bot", "The campaign")),
         "hours": table(
-            ["bot_id", "weekday", "local_hour", "event_count", "event_share"],
-            ("bot", 1, 7, 30, 0.75),
-            ("bot", 7, 23, 10, 0.25),
+            ["bot_id", "weekday", "local_hour", "event_count"],
+            ("bot", 1, 7, 30),
+            ("bot", 7, 23, None),
         ),
         "pace": table(["bot_id", "weeks", "change_a_week"], ("bot", 3, -6.7)),
         "definitions": table(

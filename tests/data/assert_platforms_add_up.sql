@@ -30,21 +30,25 @@ numbers as (
     select * from kpi_values
     union all
     select * from cohorts
+),
+
+sums as (
+    select
+        bot_id,
+        subject,
+        count(distinct platform) as platforms,
+        sum(case when platform = 'all' then users end) as all_users,
+        sum(case when platform <> 'all' then users end) as users_of_platforms,
+        sum(case when platform = 'all' then standing_users end) as all_standing_users,
+        sum(case when platform <> 'all' then standing_users end) as standing_users_of_platforms,
+    from numbers
+    group by bot_id, subject
 )
 
-select
-    bot_id,
-    subject,
-    sum(case when platform = 'all' then users end) as users,
-    sum(case when platform <> 'all' then users end) as users_of_platforms,
-    sum(case when platform = 'all' then standing_users end) as standing_users,
-    sum(case when platform <> 'all' then standing_users end) as standing_users_of_platforms,
-from numbers
-group by bot_id, subject
-having
-    count(distinct platform) > 1
+select * from sums
+where
+    platforms > 1
     and (
-        sum(case when platform = 'all' then users end) is distinct from sum(case when platform <> 'all' then users end)
-        or sum(case when platform = 'all' then standing_users end)
-        is distinct from sum(case when platform <> 'all' then standing_users end)
+        all_users is distinct from users_of_platforms
+        or all_standing_users is distinct from standing_users_of_platforms
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from loader.warehouse import raw_tables
 from tests.loader.conftest import AS_OF
@@ -39,6 +40,7 @@ def landed(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_pull_that_was_killed_at_any_step_and_run_again_is_as_one_that_was_not(
     environment, run, tmp_path, monkeypatch
 ):

@@ -10,18 +10,7 @@
 -- One row per event and KPI that it counts towards.
 with
 
-pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ in_new_pulls() }}
-),
-
-events as (
-    select * from {{ ref('fct_chatfuel__user_events') }}
-    where
-        observed_at >= {{ first_new_pull_at() }}
-        and observed_at <= {{ last_new_pull_at() }}
-        and {{ of_bots_with_new_pulls() }}
-),
+{{ new_events() }},
 
 rules as (
     select * from {{ ref(setting('chatfuel_kpi_rules')) }}
@@ -40,16 +29,6 @@ unsubscribed_users as (
 instagram_users as (
     select * from {{ ref('int_chatfuel__standing_kpis') }}
     where kpi = 'on instagram'
-),
-
--- Of bots that share a step, each has its own new pulls.
-new_events as (
-    select events.*
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
 ),
 
 -- One value may meet several rules of one KPI.
