@@ -51,6 +51,7 @@ MISTAKES = {
 }
 # a condition that stands on a line of its own
 CONDITION = re.compile(r"^\s+(and|where|or) (?!.*\b(case|when|select)\b).*$|^\s+where$")
+ONLY_READS_LESS = re.compile(r"new_pull|is_of_last_pulls")
 CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}\n", re.DOTALL)
 NOT_OURS = re.compile(r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=")
 
@@ -71,7 +72,7 @@ def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
             if "{" not in line[: found.start()].rsplit("}", 1)[-1]
         ]
         # one that goes over several lines is no condition of its own; one of new pulls is filled in, or only saves reading
-        if CONDITION.match(line) and line.count("(") == line.count(")") and "new_pull" not in line:
+        if CONDITION.match(line) and line.count("(") == line.count(")") and not ONLY_READS_LESS.search(line):
             word = line.split()[0]
             rest = "where true" if word == "where" and len(line.split()) > 1 else ""
             if word != "where" or rest:
