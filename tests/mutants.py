@@ -53,7 +53,10 @@ MISTAKES = {
 CONDITION = re.compile(r"^\s+(and|where|or) (?!.*\b(case|when|select)\b).*$|^\s+where$")
 ONLY_READS_LESS = re.compile(r"new_pull|is_of_last_pulls")
 CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}\n", re.DOTALL)
-NOT_OURS = re.compile(r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=")
+# the last are the types of an area that may be left out
+NOT_OURS = re.compile(
+    r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=|': '(string|timestamp|date|int64|boolean)'"
+)
 
 
 def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
