@@ -53,7 +53,7 @@ def parts(url: str, folder: str) -> dict[str, float]:
     for chunk in chunks:
         client.download_users(BOT_ID, chunk, nowhere)
     seconds["exports"] = monotonic() - started
-    fetch(client, landed, (), _silent)
+    fetch(client, landed, ())
     client.close()
     size = sum(path.stat().st_size for path in landed.path.iterdir())
     return {**seconds, "csv_bytes": counted[0], "landed_bytes": size}
@@ -68,12 +68,12 @@ def whole(url: str, folder: str) -> dict[str, float]:
     landed, client = _folder(folder), _client(url)
     seconds: dict[str, float] = {}
     started = monotonic()
-    fetch(client, landed, (), _silent)
+    fetch(client, landed, ())
     client.close()
     seconds["fetch"] = monotonic() - started
     with landed.workspace() as workdir:
         started = monotonic()
-        converted = convert(landed, workdir, _silent)
+        converted = convert(landed, workdir)
         seconds["convert"] = monotonic() - started
         started = monotonic()
         DuckDBWarehouse(Path(f"{folder}.duckdb")).write(landed.pull, converted)
@@ -87,7 +87,3 @@ def _folder(folder: str) -> PullFolder:
 
 def _client(url: str) -> Chatfuel:
     return Chatfuel(url, TOKEN, Patience())
-
-
-def _silent(name: str, done: int) -> None:
-    pass

@@ -23,9 +23,6 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
     from loader.landing import Landing, Pull
     from loader.pull import user_columns
 
-    def silent(name: str, done: int) -> None:
-        pass
-
     folder = Landing(Path(landing)).folder(Pull("bot", datetime(2024, 6, 5, tzinfo=UTC)))
     folder.begin()
     with Path(export).open(encoding="utf-8", newline="") as file:
@@ -33,7 +30,7 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
     attributes = [name for name in names if name not in (*ALWAYS_SERVED, USER_ID)]
     rows = ", ".join(f'{{"name": "{name}", "type": "custom"}}' for name in attributes)
     catalogue = f'{{"data": {{"bot": {{"variableSuggest": [{rows}]}}}}}}'.encode()
-    folder.write("attributes.json.gz", "attributes", catalogue, silent)
+    folder.write("attributes.json.gz", "attributes", catalogue)
     system = [name for name in user_columns() if name not in (*ALWAYS_SERVED, USER_ID)]
     chunks = [
         attributes[start : start + most_fields - 1] for start in range(0, len(attributes), most_fields - 1)
@@ -59,7 +56,7 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
             size += part.stat().st_size
             with (
                 part.open("rb") as source,
-                folder.writer(f"{name}.csv.gz", table, silent, fields=(USER_ID, *fields)) as sink,
+                folder.writer(f"{name}.csv.gz", table, fields=(USER_ID, *fields)) as sink,
             ):
                 shutil.copyfileobj(source, sink, 1 << 20)
             part.unlink()
@@ -67,7 +64,7 @@ def land(export: str, landing: str, most_fields: int) -> dict[str, int]:
         ("segments", '{"data": {"bot": {"segments": []}}}'),
         ("scheduled_entries", '{"result": []}'),
     ):
-        folder.write(f"{name}.json.gz", name, answer.encode(), silent)
+        folder.write(f"{name}.json.gz", name, answer.encode())
     folder.commit("api", __version__)
     return {"csv_bytes": size}
 
@@ -79,7 +76,7 @@ def ours(landing: str) -> dict[str, int]:
 
     (folder,) = Landing(Path(landing)).complete_pulls()
     with folder.workspace() as workdir:
-        converted = convert(folder, workdir, lambda name, done: None)
+        converted = convert(folder, workdir)
     return {"values": converted.rows["user_attributes"], "users": converted.rows["users"]}
 
 

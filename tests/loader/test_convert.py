@@ -249,7 +249,7 @@ def test_results_are_numbered_in_the_order_served(rows):
 @pytest.mark.parametrize("table", list(raw_tables()))
 def test_parquet_columns_are_in_the_order_of_the_table(tmp_path, table):
     folder = land(tmp_path / "landing", **one_user("x"))
-    converted = convert(folder, tmp_path, lambda *_: None)
+    converted = convert(folder, tmp_path)
     names = [column.name for column in (*pull_columns(), *raw_tables()[table])]
     kinds = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP WITH TIME ZONE"}
     types = [kinds[column.type] for column in (*pull_columns(), *raw_tables()[table])]
@@ -269,17 +269,17 @@ def test_a_damaged_file_is_found_by_its_hash_and_named(rows, tmp_path):
     path = folder.path / "users.csv.gz"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(RefusedError, match=r"users\.csv\.gz is damaged"):
-        convert(folder, tmp_path, lambda *_: None)
+        convert(folder, tmp_path)
 
 
 def test_a_missing_file_is_named(rows, tmp_path):
     folder = land(tmp_path / "landing", **one_user("x"))
     (folder.path / "users.csv.gz").unlink()
     with pytest.raises(RefusedError, match=r"users\.csv\.gz is missing"):
-        convert(folder, tmp_path, lambda *_: None)
+        convert(folder, tmp_path)
 
 
 def test_a_landing_zone_with_a_quote_in_its_path_works(tmp_path):
     (tmp_path / "it's").mkdir()
     folder = land(tmp_path / "it's", **one_user(cell("x")))
-    assert convert(folder, tmp_path / "it's", lambda *_: None).rows["user_attributes"] == 1
+    assert convert(folder, tmp_path / "it's").rows["user_attributes"] == 1

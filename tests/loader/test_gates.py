@@ -25,7 +25,7 @@ def loaded(tmp_path):
             tmp_path / "landing", users=users_csv(IDS), chunks=[chunk_csv(names, rows)], names=[names],
             moment=MOMENT.replace(day=day),
         )  # fmt: skip
-        load(warehouse, folder, 0.5, lambda *_: None, force=force)
+        load(warehouse, folder, 0.5, force=force)
         return folder
 
     return make
