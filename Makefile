@@ -95,7 +95,7 @@ looker: setup ## Generate the views and explores of looker/ from the models
 screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
 	@$(BIN)/python -m dashboard.screenshots
 
-bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes an hour
+bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes two hours
 	@$(BIN)/python -m benchmarks --size $(SIZE)
 
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay

@@ -50,7 +50,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     *,
     most_bytes: int | None = None,
-    most_seconds: float | None = None,
+    most_seconds: float = 24 * 3600,
 ) -> tuple[Measured, str]:
     """Run a command, and return its cost and what it printed.
 
@@ -63,21 +63,19 @@ def run(
     Raises:
         StepError: It failed, or was killed.
     """
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("CHATFUEL_", "DBT_"))
-    }
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("CHATFUEL_", "DBT_"))}
     started = monotonic()
     process = subprocess.Popen(  # noqa: S603
         command,
         cwd=ROOT,
-        env=inherited | dict(environment or {}),
+        env=ours | dict(environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     if most_bytes:
         resource.prlimit(process.pid, resource.RLIMIT_AS, (most_bytes, most_bytes))
-    timer = Timer(most_seconds or 24 * 3600, process.kill)
+    timer = Timer(most_seconds, process.kill)
     timer.start()
     output = process.stdout.read()
     # wait4, because only it tells the memory of this child alone
@@ -95,7 +93,7 @@ def call(function: str, *arguments: Any, python: str | Path = sys.executable, **
     """Call a function in a process of its own; its imports are not counted in the seconds.
 
     Args:
-        function: As ``benchmarks.data:write_pull``; it returns a dict, or nothing.
+        function: As ``benchmarks.data:write_pulls``; it returns a dict, or nothing.
         *arguments: What JSON can hold.
         python: The interpreter.
         **limits: ``most_bytes`` and ``most_seconds`` of ``run``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,26 +30,17 @@ from chatfuel_raw.user_attributes where pull_id = '{pull_id}'
 """
 
 
-def snapshot(path: Path, pull_ids: list[str]) -> list[dict[str, Any]]:
-    """Take dbt's snapshot of each pull in a warehouse, in a project of its own; return what each cost."""
+def snapshot(path: Path, pull_id: str) -> dict[str, Any]:
+    """Take dbt's snapshot of a pull in a warehouse, in a project of its own; return what it cost."""
     folder = path.with_suffix(".snapshots")
     (folder / "snapshots").mkdir(parents=True, exist_ok=True)
     (folder / "dbt_project.yml").write_text(_PROJECT)
     (folder / "profiles.yml").write_text(_PROFILE.format(path=path))
-    records = []
-    for pull_id in pull_ids:
-        (folder / "snapshots" / "values.sql").write_text(_SNAPSHOT.format(pull_id=pull_id))
-        command = [
-            str(Path(sys.executable).with_name("dbt")),
-            "--quiet",
-            "snapshot",
-            "--project-dir",
-            str(folder),
-        ]
-        measured, _ = run([*command, "--profiles-dir", str(folder)], most_seconds=900)
-        node = json.loads((folder / "target" / "run_results.json").read_text())["results"][0]
-        records.append(measured.record | {"models_seconds": node["execution_time"]})
-    return records
+    (folder / "snapshots" / "values.sql").write_text(_SNAPSHOT.format(pull_id=pull_id))
+    dbt = str(Path(sys.executable).with_name("dbt"))
+    where = ("--project-dir", str(folder), "--profiles-dir", str(folder))
+    measured, _ = run([dbt, "--quiet", "snapshot", *where], most_seconds=900)
+    return measured.record
 
 
 def scd2(warehouse: str, folder: str, pull_id: str) -> dict[str, int]:

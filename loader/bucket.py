@@ -8,19 +8,18 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
-import requests
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from loader.errors import ConfigurationError, LandingError
+from loader.errors import LandingError
+from loader.google import explaining
 from loader.landing import REMOVED, Landing, Pull, ours
 
 _ROOT = PurePosixPath()
@@ -51,13 +50,9 @@ class BucketLanding(Landing):
         self._prefix = f"{prefix}/" if prefix else ""
         # The emulator of the tests knows nobody; the client finds it by this variable too.
         is_emulated = "STORAGE_EMULATOR_HOST" in os.environ
-        try:
-            client = storage.Client("emulated", AnonymousCredentials()) if is_emulated else storage.Client()
-        except (GoogleAuthError, OSError) as error:
-            raise ConfigurationError(
-                "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
-                " or set GOOGLE_APPLICATION_CREDENTIALS."
-            ) from error
+        with explaining(LandingError, f"Landing zone {self.name}"):
+            # No project: whoever signed in need not have a default one, and nothing here asks for it.
+            client = storage.Client(None, AnonymousCredentials() if is_emulated else None)
         self._bucket = client.bucket(bucket)
 
     def check(self) -> None:
@@ -138,12 +133,11 @@ class BucketLanding(Landing):
     def _blob(self, name: PurePosixPath) -> storage.Blob:
         return self._bucket.blob(f"{self._prefix}{name}")
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (GoogleAPICallError, GoogleAuthError, RetryError, requests.RequestException) as error:
-            raise LandingError(
-                f"Landing zone {self.name}: {str(error).splitlines()[0]}."
-                " When that is mended, run the same command again."
-            ) from error
+    def _errors(self) -> AbstractContextManager[None]:
+        credentials = self._bucket.client._credentials
+        return explaining(
+            LandingError,
+            f"Landing zone {self.name}",
+            bucket=f"gs://{self._bucket.name}",
+            credentials=credentials,
+        )

@@ -546,7 +546,7 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
 def report(loader: _Loader, notify: bool, failed: str | None) -> None:
     """Show the state of pipeline and data in ten lines.
 
-    What it says is rpt_chatfuel__health, a view that dbt makes.
+    What it says is rpt_chatfuel__health, a view that dbt makes, and what was most unusual lately.
     """
     from loader.report import make_report, tell
 

@@ -1,9 +1,10 @@
-"""What ``report`` tells: the rows of ``rpt_chatfuel__health``, and what a webhook hears of them."""
+"""What ``report`` tells, of ``rpt_chatfuel__health`` and ``rpt_chatfuel__unusual_days``, and to a webhook."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import requests
 
@@ -13,6 +14,8 @@ from loader.logs import scrub
 from loader.warehouse import Warehouse
 
 _FAILING = PurePosixPath("failing.txt")
+_LATELY = timedelta(days=7)
+_WORST = 3
 
 
 class Report(NamedTuple):
@@ -31,24 +34,42 @@ def make_report(warehouse: Warehouse, failed: str | None) -> Report:
     """
     lines, problems = [], [f"{failed} failed"] if failed else []
     try:
-        checks = sorted(warehouse.health(), key=lambda check: (check["bot_id"], check["check_number"]))
+        checks = warehouse.mart("rpt_chatfuel__health")
+        pulled_at = {pull["bot_id"]: pull["pulled_at"] for pull in warehouse.committed_pulls()}
         if not checks:
-            is_pulled = bool(warehouse.committed_pulls())
             problems.append(
-                "nothing is built yet: run `dbt build`" if is_pulled else "nothing was ever pulled"
+                "nothing is built yet: run `dbt build`" if pulled_at else "nothing was ever pulled"
             )
+        unusual = [
+            day
+            for day in warehouse.mart("rpt_chatfuel__unusual_days")
+            # a bot whose pulls were removed is in the marts until they are rebuilt
+            if day["bot_id"] in pulled_at and day["date"] > pulled_at[day["bot_id"]].date() - _LATELY
+        ]
     except LoaderError as error:
-        checks = []
+        checks, unusual = [], []
         problems.append(scrub(error.message))
-    for check in checks:
-        if check["bot_id"] not in (state for _, state in lines):
-            lines.append(("Bot", check["bot_id"]))
-        lines.append((check["subject"], check["state"]))
-        if check["is_problem"]:
-            problems.append(
-                f"{check['subject']} of bot {check['bot_id']}: {check['state']}. {check['remedy']}"
-            )
+    for bot_id in sorted({check["bot_id"] for check in checks}):
+        lines.append(("Bot", bot_id))
+        for check in sorted(checks, key=lambda check: check["check_number"]):
+            if check["bot_id"] != bot_id:
+                continue
+            lines.append((check["subject"], check["state"]))
+            if check["is_problem"]:
+                problems.append(f"{check['subject']} of bot {bot_id}: {check['state']}. {check['remedy']}")
+        days = [day for day in unusual if day["bot_id"] == bot_id]
+        days.sort(key=lambda day: (-abs(day["spreads_off"]), day["date"], day["kpi"]))
+        lines += [("Unusual", _told(day)) for day in days[:_WORST]]
     return Report([("Pipeline", "; ".join(problems) or "well"), *lines], problems)
+
+
+def _told(day: dict[str, Any]) -> str:
+    sent = day["nearest_broadcast_at"]
+    return (
+        f"{day['date']}: {day['users']} {day['kpi'].replace('_', ' ')}, "
+        f"{day['expected_from']:.0f} to {day['expected_to']:.0f} were to be expected"
+        + (f"; broadcast at {sent:%Y-%m-%d %H:%M} UTC" if sent else "")
+    )
 
 
 def tell(url: str, report: Report, landing: Landing) -> None:

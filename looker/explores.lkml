@@ -13,29 +13,14 @@ explore: dim_chatfuel__users {
 explore: fct_chatfuel__broadcast_metrics {
   label: "Broadcast metrics"
   description: "How the counters of broadcasts grew, one row per broadcast and pull that listed it."
-
-  join: fct_chatfuel__broadcasts {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__broadcast_metrics.broadcast_key} = ${fct_chatfuel__broadcasts.broadcast_key} ;;
-  }
+  join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__broadcast_metrics.broadcast_key} = ${fct_chatfuel__broadcasts.broadcast_key} ;; }
 }
 
 explore: fct_chatfuel__broadcast_recipients {
   label: "Broadcast recipients"
   description: "Who received a broadcast, one row per broadcast and user. Chatfuel has no list of recipients: these are the users whom the audience selected when it was asked for, once, between an hour and a week after it was sent. Close, not exact."
-
-  join: dim_chatfuel__users {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__broadcast_recipients.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;;
-  }
-
-  join: fct_chatfuel__broadcasts {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__broadcast_recipients.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;;
-  }
+  join: dim_chatfuel__users { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__broadcast_recipients.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;; }
+  join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__broadcast_recipients.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;; }
 }
 
 explore: fct_chatfuel__broadcasts {
@@ -44,63 +29,33 @@ explore: fct_chatfuel__broadcasts {
 }
 
 explore: fct_chatfuel__daily_kpi_values {
-  label: "Daily kpi values"
+  label: "Daily KPI values"
   description: "How many users did what on a day, one row per bot, day and KPI, from the first day that a pull reports on to the last. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
 }
 
 explore: fct_chatfuel__recipient_outcomes {
   label: "Recipient outcomes"
   description: "What followed a broadcast, one row per broadcast and known recipient: what the user did for the first time since, within `chatfuel_attribution_days`, each with its window. After is not because: recipients are not compared with others. To add up over broadcasts, count the last touches alone, so that nothing is counted twice."
-
-  join: dim_chatfuel__users {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__recipient_outcomes.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;;
-  }
-
-  join: fct_chatfuel__broadcasts {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__recipient_outcomes.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;;
-  }
+  join: dim_chatfuel__users { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__recipient_outcomes.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;; }
+  join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__recipient_outcomes.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__recipient_outcomes.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;; }
 }
 
 explore: fct_chatfuel__user_events {
   label: "User events"
   description: "What happened to users, one row per event. Chatfuel tells no events: they are what differs between two consecutive pulls, so all that is known of most is the window between `observed_after` and `observed_at`. Count by `activity_date`. The first pull of a bot is state and not news, so it brings no events but `broadcast_received`."
-
-  join: dim_chatfuel__users {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__user_events.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;;
-  }
-
-  join: dim_chatfuel__attributes {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__attributes.bot_id} and ${fct_chatfuel__user_events.attribute_name} = ${dim_chatfuel__attributes.attribute_name} ;;
-  }
-
-  join: fct_chatfuel__broadcasts {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${fct_chatfuel__user_events.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__user_events.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;;
-  }
+  join: dim_chatfuel__users { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__user_events.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;; }
+  join: dim_chatfuel__attributes { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__attributes.bot_id} and ${fct_chatfuel__user_events.attribute_name} = ${dim_chatfuel__attributes.attribute_name} ;; }
+  join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__user_events.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;; }
 }
 
 explore: rpt_chatfuel__broadcasts_by_age {
   label: "Broadcasts by age"
   description: "Broadcasts at equal age, one row per broadcast and age of 1, 2, 3 and 7 days, beside what is usual at that age. Counters grow for days, so that the newest broadcast can be compared only so. The numbers are those of the first pull of that day of its life; null where there was none, or is none yet."
-
-  join: fct_chatfuel__broadcasts {
-    type: left_outer
-    relationship: many_to_one
-    sql_on: ${rpt_chatfuel__broadcasts_by_age.broadcast_key} = ${fct_chatfuel__broadcasts.broadcast_key} ;;
-  }
+  join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${rpt_chatfuel__broadcasts_by_age.broadcast_key} = ${fct_chatfuel__broadcasts.broadcast_key} ;; }
 }
 
 explore: rpt_chatfuel__daily_kpis {
-  label: "Daily kpis"
+  label: "Daily KPIs"
   description: "The daily report, one row per bot and day: how many users did what on the day, and beside it how many stand there at its end; and the base: reachable at the start, + appeared + returned + unblocked - blocked - disappeared = reachable at the end, which is the start of the next day with a pull. Each user counts once a day. Users who are unsubscribed at the pull are left out of all but `unsubscribed`. A day that no pull reports on is null and not zero. The columns are those of `chatfuel_kpi_columns`, their rules stand in `kpi_rules`; the descriptions here are those of the defaults."
 }
 
@@ -117,6 +72,11 @@ explore: rpt_chatfuel__health {
 explore: rpt_chatfuel__missed_days {
   label: "Missed days"
   description: "Days that no pull reports on, between the first and the last day reported, one row per bot and day. Nobody can fetch them later. `known_gaps` takes those that somebody has looked into."
+}
+
+explore: rpt_chatfuel__pace {
+  label: "Pace"
+  description: "How the base moves at the pace of the last whole weeks, one row per bot: the mean of a week, of those among the last four weeks that are whole. A week is whole if it is over, the windows of its pulls are together six and a half to seven and a half days long, and each of them tells what moved. Weeks begin on Monday, in `chatfuel_timezone`. It says what goes on if nothing changes, and is no forecast."
 }
 
 explore: rpt_chatfuel__pulls {

@@ -14,7 +14,6 @@ import yaml
 from loader.landing import Pull
 
 RAW_SCHEMA = "chatfuel_raw"
-HEALTH = "rpt_chatfuel__health"
 TARGETS = ("dev", "prod", "emulator")
 LEDGER = "pulls"
 
@@ -102,8 +101,8 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def health(self) -> list[dict[str, Any]]:
-        """Return what dbt says of pipeline and data; nothing before its first build."""
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a mart, one that is small; none before dbt has built it."""
 
     @abstractmethod
     def check_writable(self) -> None:

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import requests
 from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, RetryError, ServerError
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from loader.errors import ConfigurationError, RefusedError, WarehouseError
+from loader.errors import RefusedError, WarehouseError
+from loader.google import explained, explaining
 from loader.landing import Landing, Pull
 from loader.settings import Settings
 from loader.warehouse import (
-    HEALTH,
     LEDGER,
     RAW_SCHEMA,
     Converted,
@@ -90,15 +91,10 @@ class BigQueryWarehouse(Warehouse):
         """
         # The emulator of the tests knows nobody; the client finds it by this variable too.
         credentials = AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
-        try:
+        with explaining(WarehouseError, "BigQuery", project=settings.bigquery_project):
             client = bigquery.Client(
                 settings.bigquery_project, credentials, location=settings.bigquery_location
             )
-        except GoogleAuthError as error:
-            raise ConfigurationError(
-                "Nobody is signed in to Google Cloud. Run `gcloud auth application-default login`,"
-                " or set GOOGLE_APPLICATION_CREDENTIALS."
-            ) from error
         return cls(
             client,
             landing=landing,
@@ -123,9 +119,9 @@ class BigQueryWarehouse(Warehouse):
                     )
             self._load_table(LEDGER, pull, converted)
 
-    def health(self) -> list[dict[str, Any]]:
-        """Return what dbt says of pipeline and data; nothing before its first build."""
-        return self.read(f"select * from `{self._marts}`.{HEALTH}")
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a mart, one that is small; none before dbt has built it."""
+        return self.read(f"select * from `{self._marts}`.{name}")
 
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""
@@ -157,29 +153,29 @@ class BigQueryWarehouse(Warehouse):
                 self._client.update_table(definition, ["time_partitioning"])
 
     def _load_table(self, table: str, pull: Pull, converted: Converted) -> None:
-        found = self._count(table, pull)
-        was_empty = not found
-        for path in converted.files[table]:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-            name = f"chatfuel-{self._dataset.split('.')[1]}-{pull.bot_id}-{pull.pull_id}-{table}-{digest}"
-            for generation in range(1, _GENERATIONS + 1):
-                job = self._submit(path, table, f"{name}-g{generation}")
-                reason = self._failure(job)
-                if reason is None:
-                    before, found = found, self._count(table, pull)
-                    if was_empty and found == before and job.output_rows:
-                        # A job of an earlier run, whose rows have been removed since.
-                        continue
-                    break
-                if reason not in _RETRYABLE or generation == _GENERATIONS:
-                    raise WarehouseError(
-                        f"BigQuery did not load {table}: {job.error_result['message']}"
-                        f" ({reason}, job {job.job_id})."
-                        f" When that is mended, run `python -m loader reload {pull.pull_id}`."
-                    )
-                time.sleep(self._wait * 2**generation)
+        """Load all files of a table by one job: BigQuery takes 1,500 a table and day."""
+        paths = converted.files[table]
+        was_empty = not self._count(table, pull)
+        digest = hashlib.sha256()
+        for path in paths:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        name = f"chatfuel-{self._dataset.split('.')[1]}-{pull.bot_id}-{pull.pull_id}-{table}"
+        name += f"-{digest.hexdigest()[:16]}"
+        for generation in range(1, _GENERATIONS + 1):
+            job = self._submit(paths, table, f"{name}-g{generation}")
+            error = self._failure(job)
+            if error is None:
+                if was_empty and job.output_rows and not self._count(table, pull):
+                    # A job of an earlier run, whose rows have been removed since.
+                    continue
+                return
+            if job.error_result["reason"] not in _RETRYABLE or generation == _GENERATIONS:
+                where = f"BigQuery did not load {table} of pull {pull.pull_id} (job {job.job_id})"
+                raise explained(error, WarehouseError, where, **self._names) from error
+            time.sleep(self._wait * 2**generation)
 
-    def _submit(self, path: Path, table: str, job_id: str) -> bigquery.LoadJob:
+    def _submit(self, paths: Sequence[Path], table: str, job_id: str) -> bigquery.LoadJob:
         """Start the job of this id, or adopt it if it is there."""
         config = bigquery.LoadJobConfig(
             source_format=bigquery.SourceFormat.PARQUET,
@@ -188,15 +184,15 @@ class BigQueryWarehouse(Warehouse):
             labels={"app": "chatfuel"},
         )
         destination = f"{self._dataset}.{table}"
-        address = self._landing.address(path)
+        addresses = [address for path in paths if (address := self._landing.address(path))]
         for attempt in self._retrying(_UNKNOWN_OUTCOME):
             with attempt:
                 try:
-                    if address:
+                    if addresses:
                         return self._client.load_table_from_uri(
-                            address, destination, job_id=job_id, job_config=config
+                            addresses, destination, job_id=job_id, job_config=config
                         )
-                    with path.open("rb") as file:
+                    with _joined(paths).open("rb") as file:
                         return self._client.load_table_from_file(
                             file, destination, job_id=job_id, job_config=config
                         )
@@ -218,15 +214,17 @@ class BigQueryWarehouse(Warehouse):
                 return self._client.get_job(job_id)
         raise AssertionError("unreachable")
 
-    def _failure(self, job: bigquery.LoadJob) -> str | None:
-        """Wait for the end of a job, and return the reason it failed for."""
-        try:
-            job.result()
-        except GoogleAPICallError:
-            if job.error_result is None:
-                raise
+    def _failure(self, job: bigquery.LoadJob) -> Exception | None:
+        """Wait for the end of a job, and return what it failed of."""
+        for attempt in self._retrying((NotFound,)):
+            with attempt:
+                try:
+                    job.result()
+                except GoogleAPICallError:
+                    if job.error_result is None:
+                        raise
         # A job that is done has not necessarily succeeded.
-        return job.error_result["reason"] if job.error_result else None
+        return job.exception() if job.error_result else None
 
     def _count(self, table: str, pull: Pull) -> int:
         (row,) = self.read(f"select count(*) as found {self.of_pull(table, pull)}")
@@ -238,9 +236,24 @@ class BigQueryWarehouse(Warehouse):
             try:
                 rows = self._client.query_and_wait(query, **_PATIENCE)
                 return [dict(row.items()) for row in rows]
-            except NotFound:
+            except NotFound as error:
+                if self._is_elsewhere(error.message):
+                    raise
                 # nothing was loaded yet
                 return []
+
+    def _is_elsewhere(self, message: str) -> bool:
+        """Return whether what was not found is there, but where it was not sought."""
+        if not (name := re.search(r"Not found: (?:Table|Dataset) (?:([\w-]+)[:.])?(\w+)", message)):
+            # A project or a job.
+            return True
+        try:
+            found = self._client.get_dataset(
+                f"{name[1] or self._client.project}.{name[2]}", retry=_PATIENCE["retry"]
+            )
+        except NotFound:
+            return False
+        return found.location.casefold() != self._client.location.casefold()
 
     def _retrying(self, errors: tuple[type[Exception], ...]) -> Retrying:
         return Retrying(
@@ -250,12 +263,21 @@ class BigQueryWarehouse(Warehouse):
             reraise=True,
         )
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (GoogleAPICallError, GoogleAuthError, RetryError, requests.RequestException) as error:
-            raise WarehouseError(
-                f"BigQuery: {str(error).splitlines()[0]}. When that is mended, run the same command again."
-                " A pull that has landed can be loaded by `python -m loader reload PULL_ID`."
-            ) from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return explaining(WarehouseError, "BigQuery", **self._names)
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"project": self._client.project, "credentials": self._client._credentials}
+
+
+def _joined(paths: Sequence[Path]) -> Path:
+    """Return the one file, or a file with the rows of all: an upload is one file."""
+    if len(paths) == 1:
+        return paths[0]
+    joined = paths[0].with_name(f"{paths[0].stem}-joined.parquet")
+    with pq.ParquetWriter(joined, pq.read_schema(paths[0]), compression="zstd") as writer:
+        for path in paths:
+            for batch in pq.ParquetFile(path).iter_batches():
+                writer.write_batch(batch)
+    return joined

@@ -12,7 +12,7 @@ import duckdb
 
 from loader.errors import RefusedError, WarehouseError
 from loader.landing import Pull
-from loader.warehouse import HEALTH, LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
+from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
 
 # Times are naive and UTC: dbt models need no time zone support to read them.
 _TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
@@ -69,11 +69,11 @@ class DuckDBWarehouse(Warehouse):
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-    def health(self) -> list[dict[str, Any]]:
-        """Return what dbt says of pipeline and data; nothing before its first build."""
+    def mart(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a mart, one that is small; none before dbt has built it."""
         # With the database's name, which is the file's: it may be that of the schema too.
-        names = self.read("select current_database() as name")
-        return [row for name in names for row in self.read(f'from "{name["name"]}".chatfuel.{HEALTH}')]
+        databases = self.read("select current_database() as name")
+        return [row for one in databases for row in self.read(f'from "{one["name"]}".chatfuel.{name}')]
 
     def check_writable(self) -> None:
         """Try whether the file could be written, without writing."""

@@ -95,6 +95,10 @@ class FakeBigQuery:
             self.lost.add(number)
         return status, headers, body
 
+    def load(self, request):
+        """A job whose files BigQuery fetches by itself."""
+        return self.start(json.loads(request.body))
+
     def start(self, job):
         job_id = job["jobReference"]["jobId"]
         table = job["configuration"]["load"]["destinationTable"]["tableId"]
@@ -169,6 +173,7 @@ def answering():
         mock.add_callback("POST", re.compile(rf"{HOST}/upload/.*"), fake.answer(fake.begin))
         mock.add_callback("PUT", re.compile(rf"{HOST}/session/.*"), fake.answer(fake.finish))
         mock.add_callback("GET", re.compile(rf"{api}/jobs/.*"), fake.answer(fake.get_job))
+        mock.add_callback("POST", re.compile(rf"{api}/jobs"), fake.answer(fake.load))
         mock.add_callback("POST", re.compile(rf"{api}/queries"), fake.answer(fake.query))
         mock.add_callback("POST", re.compile(rf"{api}/datasets.*"), fake.answer(fake.create))
         mock.add_callback("GET", re.compile(rf"{api}/datasets/.*/tables/.*"), fake.answer(fake.get_table))

@@ -106,10 +106,12 @@ def test_rows_that_were_removed_are_loaded_again_though_their_job_is_there(fake,
     assert fake.rows == dict.fromkeys(converted.rows, ROWS) | {"pulls": 1}
 
 
-@pytest.mark.parametrize(("accident", "words"), [("invalid", "it failed"), ("quota", "too many load jobs")])
+@pytest.mark.parametrize(
+    ("accident", "words"), [("invalid", "it failed.*reload"), ("quota", "too many load jobs.*again")]
+)
 def test_a_final_error_ends_the_load_without_a_ledger_row(fake, warehouse, converted, accident, words):
     fake.accidents["users"] = [accident]
-    with pytest.raises(WarehouseError, match=f"{words}.*reload"):
+    with pytest.raises(WarehouseError, match=words):
         warehouse.write(PULL, converted)
     assert fake.rows["pulls"] == 0
 

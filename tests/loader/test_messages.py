@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader import errors
+from loader import errors, google
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "exit-codes.md"
@@ -64,6 +64,10 @@ def messages() -> Iterator[tuple[int, str]]:
                 message = " ".join(text(node.args[0], constants).split())
                 if message.strip("… :"):
                     yield CODES[node.func.id], message
+    for case in google.CASES:
+        # a case without a kind is met at both places
+        kinds = [case.kind] if case.kind else [errors.WarehouseError, errors.LandingError]
+        yield from ((kind.exit_code, re.sub(r"\{\w+\}", "…", case.sentence)) for kind in kinds)
 
 
 def listed() -> str:

@@ -77,6 +77,31 @@ def test_a_problem_is_told_with_its_remedy(run, pull, built):
     assert lines(run("report", "--json"))["Pipeline"] == "Days of bot botA: the state. Add them."
 
 
+def test_the_three_most_unusual_days_of_the_last_week_are_told(run, pull, built, tmp_path):
+    pull()  # on 3 June
+    built(Users=None)
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(
+            """
+            create table chatfuel.rpt_chatfuel__unusual_days as
+            from (values
+                ('botA', date '2024-06-02', 'lead', 9, 0.0, 4.4, 3.1, null),
+                ('botA', date '2024-06-01', 'blocked', 40, 0.5, 19.6, 9.5, timestamp '2024-05-31 17:10:00'),
+                ('botA', date '2024-05-28', 'emails', 0, 20.0, 60.0, -6.3, null),
+                ('botA', date '2024-05-28', 'hero', 8, 0.0, 3.0, 8.0, null),
+                ('botA', date '2024-05-27', 'older', 900, 0.0, 3.0, 99.0, null),
+                ('botB', date '2024-06-02', 'another', 900, 0.0, 3.0, 99.0, null)
+            ) as t(bot_id, date, kpi, users, expected_from, expected_to, spreads_off, nearest_broadcast_at)
+            """
+        )
+    said = [json.loads(line) for line in run("report", "--json").stdout.splitlines()]
+    assert [line["state"] for line in said if line["subject"] == "Unusual"] == [
+        "2024-06-01: 40 blocked, 0 to 20 were to be expected; broadcast at 2024-05-31 17:10 UTC",
+        "2024-05-28: 8 hero, 0 to 3 were to be expected",
+        "2024-05-28: 0 emails, 20 to 60 were to be expected",
+    ]
+
+
 def test_a_warehouse_may_be_called_as_the_schema_is(run, pull, built, tmp_path, monkeypatch):
     pull()
     built(Users=None)

@@ -91,6 +91,30 @@ def test_no_view_has_a_name_twice(files):
             assert len(names) == len(set(names)), name
 
 
+def test_every_field_is_called_in_words_and_every_number_is_formatted_and_leads_to_its_rows(files):
+    bare = []
+    for name, text in files.items():
+        for view in lkml.load(text).get("views", []):
+            shown = [one for one in view["dimensions"] if one.get("hidden") != "yes"]
+            numbers = [one for one in [*shown, *view["measures"]] if one["type"] not in ("string", "yesno")]
+            rates = [one for one in shown if one["name"].endswith("_rate")]
+            bare += [
+                (name, one["name"], lacks)
+                for fields, lacks in (
+                    ([*shown, *view.get("dimension_groups", []), *view["measures"]], "label"),
+                    (numbers, "value_format_name"),
+                    (view["measures"], "drill_fields"),
+                    (rates, "group_label"),
+                )
+                for one in fields
+                if not one.get(lacks) or "_" in one.get("label", "_")
+            ]
+            (details,) = view["sets"]
+            hidden = {one["name"] for one in view["dimensions"]} - {one["name"] for one in shown}
+            assert set(details["fields"]) <= {field for field, *_ in fields_of(view)} - hidden
+    assert bare == []
+
+
 def test_who_somebody_is_is_hidden(files):
     (users,) = lkml.load(files["views/dim_chatfuel__users.view.lkml"])["views"]
     hidden = {one["name"] for one in users["dimensions"] if one.get("tags") == ["personal"]}

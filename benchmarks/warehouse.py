@@ -1,10 +1,10 @@
-"""Parts 3 to 5: what a day's build costs, on the first day and a year later, and what the rivals cost."""
+"""A warehouse of the benchmark: raw pulls in a DuckDB file, and what dbt builds of them."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,20 +46,16 @@ class Warehouse:
         # one for all, for dbt keeps there what it parsed
         self.target = path.parent / "target"
 
-    def pull(self, day: int) -> None:
-        """Write a day's raw rows."""
-        shape = self.shape
-        arguments = (shape.users, shape.attributes, shape.values, shape.recipients, shape.changed)
-        call("benchmarks.data:write_pull", str(self.path), day, *arguments)
+    def pull(self, day: int, until: int | None = None) -> None:
+        """Write the raw rows of a day, or of all days from one to another."""
+        call("benchmarks.data:write_pulls", str(self.path), day, until or day, *astuple(self.shape))
 
     def fill(self, until: int) -> None:
         """Make the history of the days up to one."""
         call("benchmarks.data:fill", str(self.path), until)
         # what dbt counts from the events, it counts from those that were made too
-        dbt = str(Path(sys.executable).with_name("dbt"))
-        counted = "int_chatfuel__user_activity"
-        allowed = "{chatfuel_accept_history_loss: true}"
-        self.run([dbt, "--quiet", "run", "--full-refresh", "--select", counted, "--vars", allowed])
+        allowed = ("--vars", "{chatfuel_accept_history_loss: true}")
+        self.dbt("run", "--full-refresh", "--select", "int_chatfuel__user_activity", *allowed)
 
     def run(self, command: list[str]) -> Measured:
         """Run a command of dbt or of the dashboard on the warehouse."""
@@ -78,40 +74,34 @@ class Warehouse:
             place.rename(self.path)
 
     def build(self, *options: str) -> dict[str, Any]:
-        """Build as a nightly job does; the rest as ``run_nodes``."""
-        return self.run_nodes("build", "--selector", "daily", *options)
+        """Build as a nightly job does; the rest as ``dbt``."""
+        return self.dbt("build", "--selector", "daily", *options)
 
-    def test(self) -> dict[str, Any]:
-        """Run the tests that read all of history; the rest as ``run_nodes``."""
-        return self.run_nodes("test", "--select", "tag:weekly")
-
-    def run_nodes(self, *command: str) -> dict[str, Any]:
-        """Have dbt run nodes; return what it cost, and of that each kind of node and the slowest.
+    def dbt(self, *command: str) -> dict[str, Any]:
+        """Have dbt run nodes; return what it cost, and of that models and tests, and the slowest nodes.
 
         ``nodes_seconds`` is from the start of the first node to the end of the last: without dbt's own start.
         """
-        dbt = str(Path(sys.executable).with_name("dbt"))
-        measured = self.run([dbt, "--quiet", *command])
+        measured = self.run([str(Path(sys.executable).with_name("dbt")), "--quiet", *command])
         results = json.loads((self.target / "run_results.json").read_text())["results"]
+        nodes: dict[str, dict[str, float]] = {"models": {}, "tests": {}}
+        for result in results:
+            kind, _, name = result["unique_id"].split(".")[:3]
+            nodes["tests" if "test" in kind else "models"][name] = result["execution_time"]
         times = [
-            datetime.fromisoformat(step[moment])
+            step[at]
             for result in results
             for step in result["timing"]
-            for moment in ("started_at", "completed_at")
-            if result["unique_id"].startswith(("model.", "seed.", "snapshot.", "test."))
+            for at in ("started_at", "completed_at")
         ]
-        seconds: dict[str, float] = {}
-        for result in results:
-            kind = result["unique_id"].split(".")[0]
-            seconds[kind] = seconds.get(kind, 0) + result["execution_time"]
-        slowest = sorted(results, key=lambda result: -result["execution_time"])[:6]
+        first, last = (datetime.fromisoformat(moment) for moment in (min(times), max(times)))
+        slowest = sorted((nodes["models"] | nodes["tests"]).items(), key=lambda node: -node[1])[:6]
         return measured.record | {
-            "models_seconds": sum(seconds.get(kind, 0) for kind in ("model", "snapshot", "seed")),
-            "tests_seconds": seconds.get("test", 0),
-            "nodes_seconds": (max(times) - min(times)).total_seconds(),
-            "slowest": {
-                node["unique_id"].split(".")[2]: round(node["execution_time"], 1) for node in slowest
-            },
+            "models_seconds": sum(nodes["models"].values()),
+            "tests_seconds": sum(nodes["tests"].values()),
+            "versions_seconds": nodes["models"].get("int_chatfuel__attribute_versions"),
+            "nodes_seconds": (last - first).total_seconds(),
+            "slowest": {name: round(seconds, 1) for name, seconds in slowest},
             "bytes": self.path.stat().st_size,
         }
 
@@ -153,36 +143,6 @@ def full_join(path: str) -> dict[str, int]:
             """
         ).fetchone()
     return {"compared": compared, "changed": changed}
-
-
-def storage(path: str) -> dict[str, Any]:
-    """Return rows, and bytes of text and numbers as BigQuery would count them, of the large tables."""
-    tables: dict[str, Any] = {}
-    with connect(path) as connection:
-        names = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where estimated_size > 1000 and schema_name like 'chatfuel%'"
-        ).fetchall()
-        for schema, name in names:
-            columns = connection.execute(
-                "select column_name, data_type from duckdb_columns() where schema_name = ? and table_name = ?",
-                [schema, name],
-            ).fetchall()
-            size = " + ".join(
-                f"coalesce(strlen({column}) + 2, 0)" if kind == "VARCHAR" else f"if({column} is null, 0, 8)"
-                for column, kind in columns
-            )
-            rows, each = connection.execute(
-                f"select count(*), (select avg({size}) from (from {schema}.{name} using sample 20000 rows)) from {schema}.{name}"
-            ).fetchone()
-            (blocks,) = connection.execute(
-                f"select count(distinct block_id) from pragma_storage_info('{schema}.{name}') where block_id >= 0"
-            ).fetchone()
-            tables[name if schema != "chatfuel_raw" else f"raw.{name}"] = {
-                "rows": rows,
-                "bigquery_bytes": round(rows * (each or 0)),
-                "duckdb_bytes": blocks * 262144,
-            }
-    return tables
 
 
 def pull_ids(path: str) -> dict[str, list[str]]:
