@@ -12,7 +12,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-quick lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow looker bench pull freshness build weekly site report artifacts
+	test-airflow test-newer-dbt looker bench cost pull freshness build weekly site report artifacts
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,11 +25,14 @@ demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 test: setup ## Run all tests: some 20 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-quick: setup ## The loader, the packages' tests, one small build with all unit tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not airflow and not slow' tests/loader tests/packages tests/pipeline/test_plain_build.py
+test-quick: setup ## The loader, and one small build with all unit tests: a minute
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not airflow and not newer_dbt and not slow' tests/loader tests/pipeline/test_plain_build.py
 
 test-airflow: setup .venv-airflow/.installed ## Run the Airflow DAG against the sandbox, in an environment of its own
 	$(BIN)/python -m pytest -m airflow tests/deploy
+
+test-newer-dbt: setup .venv-newer-dbt/.installed ## Build with the next minor version of dbt, warnings as errors
+	$(BIN)/python -m pytest -m newer_dbt tests/packages
 
 lint: lint-python lint-sql lint-dbt ## Check style and warnings of Python, SQL and the dbt project
 
@@ -92,11 +95,14 @@ looker: setup ## Generate the views and explores of looker/ from the models
 	@$(BIN)/dbt --quiet parse
 	@$(BIN)/python -m looker.generate
 
-screenshots: dashboard docs ## Take the README's pictures; needs chromium and chromium-driver
+screenshots: dashboard ## Every view as a picture, in data/pictures/; needs chromium, chromium-driver, fonts-noto-color-emoji
 	@$(BIN)/python -m dashboard.screenshots
 
 bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes two hours
 	@$(BIN)/python -m benchmarks --size $(SIZE)
+
+cost: setup ## What a night reads on BigQuery, model by model: computed from target/, after a build there
+	@$(BIN)/python -m benchmarks.cost target
 
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt
@@ -105,7 +111,7 @@ lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit
 	$(COMPILE) benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 clean: ## Remove what these targets made; your pulls in data/ stay
-	rm -rf .venv .venv-airflow dbt_packages package-lock.yml target logs data/demo data/bench .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-airflow .venv-newer-dbt dbt_packages package-lock.yml target logs data/demo data/bench .pytest_cache .ruff_cache .hypothesis
 
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -129,6 +135,11 @@ $(DEMO_DUCKDB):
 .venv-airflow/.installed: deploy/airflow/requirements.txt .venv/.installed
 	@"$(PYTHON)" -m venv .venv-airflow
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv-airflow/bin/python deploy/airflow/requirements.txt
+	@touch $@
+
+.venv-newer-dbt/.installed: tests/packages/newer_dbt.txt .venv/.installed
+	@"$(PYTHON)" -m venv .venv-newer-dbt
+	@$(BIN)/uv pip sync --quiet --python .venv-newer-dbt/bin/python tests/packages/newer_dbt.txt
 	@touch $@
 
 # pandas and dlt are measured, not used: apart from what the project needs

@@ -79,7 +79,6 @@ MEASURES = (
     Measure("pandas / our conversion", "pandas.seconds", "ours.seconds", None, 6),
     Measure("peak memory of the conversion, 500,000 users, MB", "ours, large.peak_bytes", None, 300),
     Measure("the same / 100,000 users", "ours, large.peak_bytes", "ours.peak_bytes", 1.1),
-    Measure("values of the exports / values converted", "floor, large.values", "ours, large.values", 1),
     Measure("whole pull of 500,000 users, seconds", "pull, large.seconds", None, 60),
     Measure("peak memory of the whole pull, MB", "pull, large.peak_bytes", None, 500),
 )

@@ -87,7 +87,9 @@ def _write_pull(
     changed: float,
 ) -> None:
     last, before = connection.execute(
-        "select pull_id, users_rows from chatfuel_raw.pulls order by pull_id desc limit 1"
+        # days that `fill` made have no raw rows
+        "select pull_id, users_rows from chatfuel_raw.pulls"
+        " where pull_id = (select max(pull_id) from chatfuel_raw.users)"
     ).fetchone() or (None, 0)
     everyone = before + users // 1000 if last else users
     sent = day // BROADCAST_EVERY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,13 @@ def scd2(warehouse: str, folder: str, pull_id: str) -> dict[str, int]:
 
     @dlt.resource(
         name="history",
-        write_disposition={"disposition": "merge", "strategy": "scd2", "row_version_column_name": "row_hash"},
+        write_disposition={
+            "disposition": "merge",
+            "strategy": "scd2",
+            "row_version_column_name": "row_hash",
+            # a version begins and ends with a pull, not when dlt ran
+            "boundary_timestamp": datetime.strptime(pull_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC),
+        },
     )
     def values() -> Iterator[Any]:
         with duckdb.connect(warehouse, read_only=True) as connection:

@@ -18,7 +18,7 @@ const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 }); /
 const oneDecimal = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const count = (value) => (value == null ? "–" : number.format(value));
 const percent = (value) => (value == null ? "–" : oneDecimal.format(100 * value) + " %");
-const label = (name) => (name === "none" ? "no step" : name.replaceAll("_", " "));
+const label = (name) => (name === "none" ? "no step" : name.replaceAll("_", " ").replace("emails", "e-mails"));
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const toTime = (day) => Date.parse(day + "T00:00:00Z");
 const toDay = (time) => new Date(time).toISOString().slice(0, 10);
@@ -27,17 +27,19 @@ const dayFormat = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "sho
 const longDay = (day) => dayFormat.format(toTime(day));
 const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0);
 
+// The rows of the chosen bot; none of an area that is switched off.
 function rows(name) {
-  const columns = Object.entries(DATA[name]);
+  const columns = Object.entries(DATA[name] ?? { bot_id: [] });
   const found = [];
-  DATA[name].bot_id.forEach((bot, position) => {
+  DATA[name]?.bot_id.forEach((bot, position) => {
     if (bot === state.bot) found.push(Object.fromEntries(columns.map(([column, values]) => [column, values[position]])));
   });
   return found;
 }
 
 // ---------------------------------------------------------------- state
-const BOTS = [...new Set([...DATA.pulls.bot_id, ...DATA.kpis.bot_id])].sort();
+const BOTS = [...new Set([...DATA.pulls.bot_id, ...(DATA.kpis?.bot_id ?? [])])].sort();
+const NAMES = Object.fromEntries((DATA.bots?.bot_id ?? []).map((bot, position) => [bot, DATA.bots.bot_name[position]]));
 const state = { page: "overview", bot: BOTS[0], from: "", to: "", sort: "sent_at", up: false, search: "", cohort: "reachable", broadcast: null };
 let series = {}; // of the chosen bot: KPI -> rows by day
 let first = "";
@@ -46,7 +48,7 @@ let last = "";
 function chooseBot(bot) {
   state.bot = bot;
   series = {};
-  for (const row of rows("kpis")) (series[row.kpi] ??= []).push(row);
+  for (const row of rows("kpis")) if (row.platform === "all") (series[row.kpi] ??= []).push(row);
   const dates = Object.values(series)[0]?.map((row) => row.date) ?? rows("pulls").map((row) => row.date);
   first = dates[0] ?? toDay(Date.now());
   last = dates.at(-1) ?? first;
@@ -120,29 +122,70 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// A "?" that says what a number means, in the words of the column it is read from.
-function why(name) {
-  if (!MEANING[name]) return null;
-  const meaning = make("span", { class: "meaning", hidden: true, role: "note" }, MEANING[name].replaceAll("`", ""));
-  const button = make("button", { type: "button", class: "why", "aria-label": `What is ${label(name)}?`, "aria-expanded": "false", onclick: () => {
-    meaning.hidden = !meaning.hidden;
-    button.setAttribute("aria-expanded", String(!meaning.hidden));
+// A "?" that says what numbers mean, in the words of the columns that they are read from; a KPI of the team's own has no column.
+const meaning = (name) => MEANING[name] ?? MEANING[/^kpis\..*_total$/.test(name) ? "values.total_users" : name.replace(/^kpis\..*/, "values.users")];
+let asked = null;
+function why(...names) {
+  const told = names.filter((name) => meaning(name)).map((name) => (names.length > 1 ? `${capital(label(name.split(".").at(-1)))}: ` : "") + meaning(name).replaceAll("`", ""));
+  if (!told.length) return null;
+  const button = make("button", { type: "button", class: "why", "aria-label": `What is ${label(names[0].split(".").at(-1))}?`, title: told.join("\n"), onclick: (event) => {
+    const box = $("meaning");
+    // the browser opens and closes the box; while it is open for another "?", it stays so
+    if (asked !== button && box.matches(":popover-open")) event.preventDefault();
+    asked = button;
+    const place = button.getBoundingClientRect();
+    const isLow = place.bottom > window.innerHeight - 180;
+    box.textContent = told.join("\n");
+    box.style.left = `${Math.max(8, Math.min(place.left, window.innerWidth - 348))}px`;
+    box.style.top = isLow ? "auto" : `${place.bottom + 6}px`;
+    box.style.bottom = isLow ? `${window.innerHeight - place.top + 6}px` : "auto";
   } }, "?");
-  return make("span", {}, button, meaning);
+  button.popoverTargetElement = $("meaning");
+  return button;
 }
 
-function panel(title, note, content, width = "") {
-  const head = make("div", { class: "head" }, make("h2", {}, title));
+function panel(title, note, content, { width = "", defined = [] } = {}) {
+  const head = make("div", { class: "head" }, make("h2", {}, title, why(...defined)));
   const section = make("section", { class: `panel ${width}`, "aria-label": title }, head, make("p", { class: "note" }, note), content);
   $("main").append(section);
   return head;
 }
 
-function card(name, value, change, tone = "", spark = null, column = null) {
+// A table that can be saved. A column has a name, and of a row what it shows, and what a file holds (`value`).
+function heading({ name, isText, defined = [] }, attributes = {}, ...content) {
+  return make("th", { class: isText ? "text" : false, scope: "col", ...attributes }, ...(content.length ? content : [name]), why(...defined));
+}
+
+function scrolling(title, content) {
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}, table` }, content);
+}
+
+function table(title, columns, rows, { id = null, attributes = () => ({}) } = {}) {
+  return scrolling(title, make("table", { id, class: columns.length > 4 ? "wide" : false },
+    make("thead", {}, make("tr", {}, ...columns.map((column) => heading(column)))),
+    make("tbody", {}, ...rows.map((row) => make("tr", attributes(row), ...columns.map((column) => cell(column, row))))),
+  ));
+}
+
+// On a phone a cell stands below its name, not below the head of its column.
+function cell(column, row) {
+  return make("td", { class: column.isText ? "text" : false, "data-field": column.field, "data-name": column.name }, ...[column.show(row)].flat());
+}
+
+function csv(title, columns, rows) {
+  return make("button", { type: "button", class: "csv", onclick: () => saveCsv(title, columns, typeof rows === "function" ? rows() : rows) }, "Save as CSV");
+}
+
+function tablePanel(title, note, columns, rows, { width, empty, ...options }) {
+  const head = panel(title, note, rows.length ? table(title, columns, rows, options) : make("p", { class: "empty" }, empty), { width });
+  if (rows.length) head.append(csv(title, columns, rows));
+}
+
+function card(name, value, change, { tone = "", spark = null, defined = [] } = {}) {
   return make(
     "div",
     { class: "card", "data-card": name },
-    make("div", { class: "label" }, name, column && why(column)),
+    make("div", { class: "label" }, name, why(...defined)),
     make("div", { class: "value" }, value),
     make("div", { class: `change ${tone}` }, change),
     spark,
@@ -175,13 +218,15 @@ function sparkline(values) {
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const separator = (kind) => number.formatToParts(1234567).concat(oneDecimal.formatToParts(0.5)).find((part) => part.type === kind)?.value ?? "";
 const formatLocale = { decimal: separator("decimal"), thousands: separator("group"), grouping: [3], currency: ["", ""] };
+const isNarrow = () => window.innerWidth < 560;
 let drawing = [];
 let views = [];
 
-function chart(title, spec, values, { width = "", note = "", height = 220 } = {}) {
-  if (!values.length) return panel(title, note, make("p", { class: "empty" }, "Nothing in this range."), width);
+// `defined` tells for a field which columns its numbers are read from.
+function chart(title, spec, values, { width = "", note = "", height = 220, defined = {}, isHatched = false } = {}) {
+  if (!values.length) return panel(title, note, make("p", { class: "empty" }, "Nothing in this range."), { width });
   const place = make("div", { class: "chart" });
-  const head = panel(title, note, make("div", {}, place, asTable(title, spec, values)), width);
+  const head = panel(title, note, make("div", {}, place, asTable(title, spec, values, defined)), { width, defined: [...new Set(Object.values(defined).flat())] });
   const full = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     description: `${title}. ${note}`,
@@ -199,62 +244,62 @@ function chart(title, spec, values, { width = "", note = "", height = 220 } = {}
         labelFontSize: 11, titleFontSize: 11, titleFontWeight: 400, labelPadding: 6, tickCount: 5,
       },
       axisX: { grid: false, labelOverlap: true, labelFlush: true },
-      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", symbolStrokeWidth: 2, labelFontSize: 12, offset: 10, columns: window.innerWidth < 560 ? 2 : 6 },
+      legend: { labelColor: color("ink"), title: null, orient: "top", direction: "horizontal", symbolType: "circle", symbolStrokeWidth: 2, labelFontSize: 12, offset: 10, columns: isNarrow() ? 2 : 6 },
       text: { fill: color("ink"), fontSize: 11 },
       rule: { color: color("soft") },
     },
   };
   drawing.push(
-    window.vegaEmbed(place, full, { actions: false, renderer: days() > 400 ? "canvas" : "svg", tooltip: { theme: "custom" }, formatLocale }).then(({ view }) => views.push(view)),
+    window.vegaEmbed(place, full, { actions: false, renderer: days() > 400 && !isHatched ? "canvas" : "svg", tooltip: { theme: "custom" }, formatLocale }).then(({ view }) => views.push(view)),
   );
   return head;
 }
 
 // What a chart draws, as a table and as CSV: the columns are those of its tooltip.
-function asTable(title, spec, values) {
-  const columns = [spec, ...(spec.layer ?? [])].map((part) => part.encoding?.tooltip).filter(Boolean).at(-1);
+function asTable(title, spec, values, defined) {
+  const fields = [spec, ...(spec.layer ?? [])].map((part) => part.encoding?.tooltip).find(Boolean);
   const show = ({ format }, value) => (value == null || !format ? (value ?? "–") : format.endsWith("%") ? percent(value) : number.format(value));
-  const body = make("div", {});
+  const columns = fields.map((one) => ({ name: one.title, defined: defined[one.field], show: (row) => String(show(one, row[one.field])), value: (row) => row[one.field] }));
   const details = make("details", { ontoggle: () => {
-    if (!details.open || body.firstChild) return;
-    body.append(
-      make("button", { type: "button", class: "csv", onclick: () => saveCsv(title, columns, values) }, "Save as CSV"),
-      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}, table` },
-        make("table", {},
-          make("thead", {}, make("tr", {}, ...columns.map((column) => make("th", { class: "plain", scope: "col" }, column.title)))),
-          make("tbody", {}, ...values.map((row) => make("tr", {}, ...columns.map((column) => make("td", {}, String(show(column, row[column.field]))))))),
-        ),
-      ),
-    );
-  } }, make("summary", {}, "Table"), body);
+    if (details.open && details.children.length === 1) details.append(csv(title, columns, values), table(title, columns, values));
+  } }, make("summary", {}, "Table"));
   return details;
 }
 
-function saveCsv(title, columns, values) {
+function saveCsv(title, columns, found) {
   const quoted = (value) => {
     // a text that begins like a formula stays a text in a spreadsheet
     const text = typeof value === "string" ? value.replace(/^(?=[=+\-@\t\r])/, "'") : String(value ?? "");
     return `"${text.replaceAll('"', '""')}"`;
   };
-  const lines = [columns.map((column) => column.title), ...values.map((row) => columns.map((column) => row[column.field]))];
-  const csv = lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
-  const link = make("a", { download: `${title}, ${state.from} to ${state.to}.csv`, href: URL.createObjectURL(new Blob(["\ufeff", csv], { type: "text/csv" })) });
+  const lines = [columns.map((column) => column.name), ...found.map((row) => columns.map((column) => column.value(row)))];
+  const text = lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
+  const link = make("a", { download: `${title}, ${state.from} to ${state.to}.csv`, href: URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" })) });
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
 const xDay = (extra = {}) => ({ field: "t", type: "temporal", scale: { type: "utc", domain: [toTime(state.from), toTime(state.to)] }, axis: { format: days() > 400 ? "%b %Y" : "%-d %b", title: null }, ...extra });
-// Bars above and below the line: days, or weeks where days would be too thin to see.
-function bars(title, kinds, colors, values, options) {
+// Bars above and below the line: days, or weeks where days would be too thin to see. A hollow bar is no full day or week, or more than one: `note` says.
+function bars(title, kinds, colors, values, { leftOut = [], ...options }) {
   const width = days() > 180 ? 7 : 1;
+  const startOf = (date) => (width === 1 ? date : addDays(date, -((new Date(toTime(date)).getUTCDay() + 6) % 7)));
+  const weekNote = (start) => {
+    const [from, to] = [start < state.from ? state.from : start, [addDays(start, 6), state.to, last].sort()[0]];
+    const shown = (toTime(to) - toTime(from)) / DAY + 1;
+    return width === 7 && shown < 7 ? `${shown} of 7 days` : "";
+  };
   const sums = {};
-  for (const { date, kind, flow } of values) {
-    const start = width === 1 ? date : addDays(date, -((new Date(toTime(date)).getUTCDay() + 6) % 7));
-    (sums[start + kind] ??= { start, kind, flow: 0 }).flow += flow;
+  for (const { date, kind, flow, note } of values) {
+    const start = startOf(date);
+    const bar = (sums[start + kind] ??= { start, kind, flow: 0, note: weekNote(start) });
+    bar.flow += flow;
+    bar.note ||= note ?? "";
   }
   const tops = {};
-  const rects = Object.values(sums).map(({ start, kind, flow }) => ({
+  const rects = Object.values(sums).map(({ start, kind, flow, note }) => ({
     kind,
+    note,
     low: tops[start + (flow > 0)] ?? 0,
     high: (tops[start + (flow > 0)] = (tops[start + (flow > 0)] ?? 0) + flow),
     users: Math.abs(flow),
@@ -263,18 +308,25 @@ function bars(title, kinds, colors, values, options) {
     t: toTime(start) + 0.1 * width * DAY,
     end: toTime(start) + 0.9 * width * DAY,
   }));
+  const x = xDay({ scale: { type: "utc", domain: [toTime(state.from), toTime(state.to) + DAY] } });
   chart(
     title,
     {
-      mark: { type: "rect", clip: true },
-      encoding: {
-        x: xDay({ scale: { type: "utc", domain: [toTime(state.from), toTime(state.to) + DAY] } }),
-        x2: { field: "end", type: "temporal" },
-        y2: { field: "high" },
-        y: { field: "low", type: "quantitative", title: null, scale: { zero: true }, axis: { labelExpr: "format(abs(datum.value), ',d')", tickMinStep: 1 } },
-        color: { field: "kind", type: "nominal", ...palette(kinds, colors) },
-        tooltip: tip(["day", width === 7 ? "Week" : "Day"], ["name", "Kind"], ["users", "Users", ",d"]),
-      },
+      layer: [
+        {
+          mark: { type: "rect", clip: true, strokeWidth: 1.5 },
+          encoding: {
+            x,
+            x2: { field: "end", type: "temporal" },
+            y2: { field: "high" },
+            y: { field: "low", type: "quantitative", title: null, scale: { zero: true }, axis: { labelExpr: "format(abs(datum.value), ',d')", tickMinStep: 1 } },
+            stroke: { field: "kind", type: "nominal", ...palette(kinds, colors) },
+            fill: { condition: { test: "datum.note", value: color("card") }, field: "kind", type: "nominal", ...palette(kinds, colors) },
+            tooltip: tip(["day", width === 7 ? "Week" : "Day"], ["name", "Kind"], ["users", "Users", ",d"], ["note", "Note"]),
+          },
+        },
+        ...(leftOut.length ? [{ data: { values: leftOut.map((date) => ({ t: toTime(startOf(date)) + 0.5 * width * DAY, zero: 0 })) }, mark: { type: "point", shape: "cross", size: 50, color: color("soft"), filled: true }, encoding: { x, y: { field: "zero", type: "quantitative" } } }] : []),
+      ],
     },
     rects,
     options,
@@ -314,7 +366,7 @@ function lines(title, names, colors, field, options) {
       },
     },
     known,
-    options,
+    { ...options, defined: { users: names.map((name) => `kpis.${name}${field === "total_users" ? "_total" : ""}`) } },
   );
 }
 
@@ -355,30 +407,118 @@ const MOVES = [
 ];
 
 // Days that stand for more than one, or for a part of one.
+const isUneven = (row) => row.window_days != null && (row.window_days > 1.25 || row.window_days < 0.75);
 function unevenNote(found) {
-  const uneven = found.filter((row) => row.window_days != null && (row.window_days > 1.25 || row.window_days < 0.75));
+  const uneven = found.filter(isUneven);
   const gaps = found.filter((row) => row.pull_count === 0).length;
   const days = uneven.slice(-3).map((row) => `${longDay(row.date)} (${oneDecimal.format(row.window_days)})`).join(", ");
   return (gaps ? ` ${count(gaps)} days have no pull: what changed on them is shown on the day in their middle.` : "")
     + (uneven.length ? ` Days that stand for more or less than one day: ${uneven.length > 3 ? `${count(uneven.length)}, the last ` : ""}${days}.` : "");
 }
 
+// Whom the bot reached in the range, and what made it so many; null if no pull of the range tells.
+function reach() {
+  const known = ranged("base").filter((row) => row.pull_count > 0);
+  if (!known.length) return null;
+  const isTold = known.every((row) => row.reachable_at_start != null && row.reachable_at_end != null && row.reachable_appeared != null);
+  const total = (move) => (isTold ? sum(known.map((row) => row["reachable_" + move])) : null);
+  return { isTold, total, from: known[0].date, to: known.at(-1).date, before: known[0].reachable_at_start, after: known.at(-1).reachable_at_end };
+}
+
+// The last broadcasts, the newest first, each at the greatest age that it has reached, beside the others at that age.
+function lastBroadcasts() {
+  const ages = rows("ages").filter((age) => age.open_rate != null);
+  return rows("broadcasts").filter((row) => row.date <= state.to).slice(0, 5)
+    .map((row) => ({ ...row, at: ages.filter((age) => age.broadcast_key === row.broadcast_key).at(-1) }));
+}
+
+const agedDays = (at) => `${at.age_days} ${at.age_days > 1 ? "days" : "day"}`;
+const more = (change) => `${count(Math.abs(change))} ${change < 0 ? "fewer" : "more"}`;
+
+// The answers to what is asked first, each a sentence whose numbers stand below.
+function inShort() {
+  const told = [];
+  const found = reach();
+  if (found?.isTold) {
+    const { total, before, after } = found;
+    const came = total("returned") + total("unblocked");
+    const left = total("blocked") + total("disappeared");
+    told.push(["Are we growing?", `${after === before ? "No change" : more(after - before) + " reachable users"} from ${longDay(found.from)} to ${longDay(found.to)}: ${count(total("appeared"))} new, ${count(came)} back, ${count(left)} lost.${pace()}`, "kpis.reachable_at_end"]);
+  }
+  const sent = lastBroadcasts();
+  const aged = sent.find((row) => row.at?.usual_open_rate != null);
+  const beside = (name, kind) => `${name} by ${percent(aged.at[`${kind}_rate`])}, usual are ${percent(aged.at[`usual_${kind}_rate`])}`;
+  if (aged) told.push(["Was the last broadcast better than usual?", `${aged === sent[0] ? "" : `That of ${longDay(sent[0].date)} cannot be compared yet. `}That of ${longDay(aged.date)}, after ${agedDays(aged.at)}: ${beside("opened", "open")}; ${beside("clicked", "click")}.`, "ages.usual_open_rate"]);
+  const odd = ranged("unusual").sort((a, b) => Math.abs(b.spreads_off) - Math.abs(a.spreads_off))[0];
+  if (Object.keys(series).length) told.push(["What should I look at?", odd ? `${capital(label(odd.kpi))} on ${longDay(odd.date)}: ${count(odd.users)} users, where ${expected(odd)} were to be expected. ${ranged("unusual").length > 1 ? `It is the farthest off of ${count(ranged("unusual").length)}.` : ""}` : "No day of the range was unusual.", "unusual"]);
+  if (!told.length) return;
+  panel("In short", "The answers, of the days chosen above; the numbers behind them stand below.", make("dl", { id: "short" }, ...told.flatMap(([question, answer, name]) => [make("dt", {}, question), make("dd", {}, answer, why(name))])));
+}
+
+// The cards once more, each platform beside the sum of all.
+function byPlatform() {
+  const found = ranged("kpis").filter((row) => row.users != null);
+  const platforms = [...new Set(found.map((row) => row.platform))].filter((platform) => platform !== "all").sort();
+  const shown = CARDS.filter((spec) => found.some((row) => row.kpi === spec.kpi));
+  if (platforms.length < 2) return;
+  const total = ({ kpi: name }, platform) => sum(found.filter((row) => row.kpi === name && row.platform === platform).map((row) => row.users));
+  tablePanel(
+    "By platform",
+    "The days of the range added up: who was active on two days counts twice.",
+    [
+      { name: "What", isText: true, show: (spec) => capital(label(spec.kpi)), value: (spec) => spec.kpi },
+      ...[...platforms, "all"].map((platform) => ({ name: capital(platform), show: (spec) => count(total(spec, platform)), value: (spec) => total(spec, platform), defined: ["values.platform", "values.users"] })),
+    ],
+    shown,
+    { id: "platforms", width: rows("hours").length ? "half" : "" },
+  );
+}
+
+// When in the week users are there, so that a message finds them.
+function hours() {
+  const found = rows("hours");
+  if (!found.length) return;
+  const days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+  const most = Math.max(1, ...found.map((row) => row.event_count ?? 0));
+  chart(
+    "When are users there?",
+    {
+      mark: { type: "rect" },
+      encoding: {
+        x: { field: "local_hour", type: "ordinal", scale: { domain: [...Array(24).keys()] }, axis: { title: `hour, ${SETTINGS.timezone}`, labelAngle: 0, labelOverlap: true } },
+        y: { field: "day", type: "nominal", sort: days, axis: { title: null } },
+        color: { field: "event_count", type: "quantitative", scale: { domain: [0, most], range: [color("heat0"), color("heat")], interpolate: "rgb" }, legend: null },
+        tooltip: tip(["day", "Day"], ["local_hour", "Hour", ",d"], ["event_count", "Visits", ",d"]),
+      },
+    },
+    found.map((row) => ({ ...row, day: days[row.weekday - 1] })),
+    { width: "half", note: `Visits by weekday and hour, of all days there are; the darker, the more. Of a user only the last visit before each pull is known, so that the hours before it weigh more. Blank: none${SETTINGS.min_group > 1 ? `, or fewer than ${SETTINGS.min_group}` : ""}.`, defined: { local_hour: ["hours.local_hour"], event_count: ["hours.event_count"] } },
+  );
+}
+
+// What goes on if nothing changes, and on how much that stands.
+function pace() {
+  const { weeks, change_a_week: change } = rows("pace")[0] ?? {};
+  return weeks ? ` At the pace of ${weeks > 1 ? `the last ${weeks} whole weeks` : "one whole week"}: ${more(Math.round(change))} a week.` : "";
+}
+
+const upToOneDecimal = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const expected = (row) => `${upToOneDecimal.format(row.expected_from)} to ${upToOneDecimal.format(row.expected_to)}`;
+
 // Whom we can reach: every number is one of the sum.
 function base() {
   const found = ranged("base");
-  const known = found.filter((row) => row.pull_count > 0);
-  if (!known.length) return;
-  const isTold = known.every((row) => row.reachable_at_start != null && row.reachable_at_end != null && row.reachable_appeared != null);
-  const total = (move) => (isTold ? sum(known.map((row) => row["reachable_" + move])) : null);
+  const reached = reach();
+  if (!reached) return;
   const part = (sign, name, column, value) =>
-    make("div", { class: "part", "data-part": column }, make("b", {}, `${sign}${count(value)}`), make("span", {}, name, why(column)));
+    make("div", { class: "part", "data-part": column }, make("b", {}, `${sign}${count(value)}`), make("span", {}, name, why(`kpis.${column}`)));
   panel(
     "Whom can we reach, and why?",
-    `Users whom the bot can reach, unsubscribed ones too, from the first day of the range to the last.${isTold ? "" : " A pull in the range tells no status, so that it cannot be told who came and went."}${unevenNote(found)}`,
+    `Users whom the bot can reach, unsubscribed ones too, from the first day of the range to the last.${reached.isTold ? "" : " A pull in the range tells no status, so that it cannot be told who came and went."}${unevenNote(found)}`,
     make("div", { class: "sum" },
-      part("", `at the start of ${longDay(known[0].date)}`, "reachable_at_start", known[0].reachable_at_start),
-      ...MOVES.map(([move, sign]) => part(sign > 0 ? "+ " : "− ", move, `reachable_${move}`, total(move))),
-      part("= ", `at the end of ${longDay(known.at(-1).date)}`, "reachable_at_end", known.at(-1).reachable_at_end),
+      part("", `at the start of ${longDay(reached.from)}`, "reachable_at_start", reached.before),
+      ...MOVES.map(([move, sign]) => part(sign > 0 ? "+ " : "− ", move, `reachable_${move}`, reached.total(move))),
+      part("= ", `at the end of ${longDay(reached.to)}`, "reachable_at_end", reached.after),
     ),
   );
   const standing = found.map((row) => timed({ date: row.date, users: row.reachable_at_end }));
@@ -389,70 +529,54 @@ function base() {
       encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["day", "Day"], ["users", "Users", ",d"]) },
     },
     standing.some((row) => row.users != null) ? standing : [],
-    { width: "half", note: "Users whom the bot can reach, at the end of the day." },
+    { width: "half", note: "Users whom the bot can reach, at the end of the day.", defined: { users: ["kpis.reachable_at_end"] } },
   );
-  const flows = MOVES.flatMap(([move, sign]) => found.map((row) => ({ date: row.date, kind: move, flow: sign * row["reachable_" + move] })));
+  const flows = MOVES.flatMap(([move, sign]) => found.map((row) => ({ date: row.date, kind: move, flow: sign * row["reachable_" + move], note: isUneven(row) ? `stands for ${oneDecimal.format(row.window_days)} days` : "" })));
   bars("Came and went", MOVES.map(([move]) => move), MOVES.map(([, , paint]) => paint), flows.filter((row) => row.flow), {
     width: "half",
-    note: `What made it so many: who came above the line, who went below.${known.some((row) => row.window_days > 1.25) ? " A bar may stand for several days, see above." : ""}`,
+    note: `What made it so many: who came above the line, who went below.${found.some(isUneven) || days() > 180 ? " Hollow bars stand for more or less than the others." : ""}`,
+    defined: { users: MOVES.map(([move]) => `kpis.reachable_${move}`), note: ["kpis.window_days"] },
   });
 }
 
-// The last broadcasts, each at the greatest age that it has reached, beside the others at that age.
 function atEqualAge() {
-  const ages = rows("ages");
-  const last = rows("broadcasts").filter((row) => row.date <= state.to).slice(0, 5);
-  if (!last.length) return;
   const versus = (rate, usual) => (rate == null || usual == null ? "–" : `${rate >= usual ? "▲" : "▼"} ${oneDecimal.format(100 * Math.abs(rate - usual))} points`);
-  const body = last.map((row) => {
-    const reached = ages.filter((age) => age.broadcast_key === row.broadcast_key && age.open_rate != null).at(-1);
-    return make("tr", { "data-key": row.broadcast_key },
-      make("td", {}, longDay(row.date)),
-      make("td", { class: "text" }, linkTo(row)),
-      make("td", {}, reached ? `${reached.age_days} ${reached.age_days > 1 ? "days" : "day"}` : "not a day old"),
-      make("td", { "data-field": "open_rate" }, percent(reached?.open_rate)),
-      make("td", {}, versus(reached?.open_rate, reached?.usual_open_rate)),
-      make("td", {}, percent(reached?.click_rate)),
-      make("td", {}, versus(reached?.click_rate, reached?.usual_click_rate)),
-    );
-  });
-  const names = ["Sent", "Message", "At the age of", "Opened", "against usual", "Clicked", "against usual"];
-  panel(
+  const of = (kind, name) => [
+    { field: `${kind}_rate`, name, show: ({ at }) => percent(at?.[`${kind}_rate`]), value: ({ at }) => at?.[`${kind}_rate`], defined: [`ages.${kind}_rate`] },
+    { name: "against usual", show: ({ at }) => versus(at?.[`${kind}_rate`], at?.[`usual_${kind}_rate`]), value: ({ at }) => at?.[`usual_${kind}_rate`], defined: [`ages.usual_${kind}_rate`, "ages.compared_broadcasts"] },
+  ];
+  tablePanel(
     "Were the last broadcasts better than usual?",
     "Each at the greatest age of 1, 2, 3 or 7 days that it has reached. Usual: the median, at that age, of the up to 20 broadcasts before it.",
-    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Last broadcasts, table" },
-      make("table", { id: "last-broadcasts" },
-        make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { class: name === "Message" ? "plain text" : "plain", scope: "col" }, name)))),
-        make("tbody", {}, ...body),
-      ),
-    ),
+    [
+      { name: "Sent", show: (row) => longDay(row.date), value: (row) => row.date },
+      { name: "Message", isText: true, show: linkTo, value: (row) => row.message },
+      { name: "At the age of", show: ({ at }) => (at ? agedDays(at) : "not a day old"), value: ({ at }) => at?.age_days, defined: ["ages.age_days"] },
+      ...of("open", "Opened"),
+      ...of("click", "Clicked"),
+    ],
+    lastBroadcasts(),
+    { id: "last-broadcasts", empty: "No broadcast yet.", attributes: (row) => ({ "data-key": row.broadcast_key }) },
   );
 }
 
 function unusual() {
   const found = ranged("unusual");
   const sent = Object.fromEntries(rows("broadcasts").map((row) => [row.broadcast_key, row]));
-  const lines = found.slice(0, 10).map((row) =>
-    make("tr", {},
-      make("td", {}, longDay(row.date)),
-      make("td", { class: "text" }, capital(label(row.kpi)), why(row.kpi)),
-      make("td", {}, count(row.users)),
-      make("td", {}, `${count(row.expected_from)} to ${count(row.expected_to)}`),
-      make("td", {}, `${row.spreads_off > 0 ? "▲" : "▼"} ${oneDecimal.format(Math.abs(row.spreads_off))}`, why("spreads_off")),
-      make("td", { class: "text" }, sent[row.nearest_broadcast_key] ? linkTo(sent[row.nearest_broadcast_key]) : "none in the two days before"),
-    ),
-  );
-  panel(
+  const before = (row) => sent[row.nearest_broadcast_key];
+  tablePanel(
     "What is unusual?",
     `Days outside of what the same weekdays before them let expect, the newest first.${found.length > 10 ? ` ${count(found.length)} in the range; the newest 10 are shown.` : ""}`,
-    lines.length
-      ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Unusual days, table" },
-          make("table", { id: "unusual" },
-            make("thead", {}, make("tr", {}, ...["Day", "What", "Users", "Expected", "Spreads off", "Last broadcast"].map((name) => make("th", { class: /What|Last/.test(name) ? "plain text" : "plain", scope: "col" }, name)))),
-            make("tbody", {}, ...lines),
-          ),
-        )
-      : make("p", { class: "empty" }, "No day of the range. A day is judged once two of its weekdays are known."),
+    [
+      { name: "Day", show: (row) => longDay(row.date), value: (row) => row.date },
+      { name: "What", isText: true, show: (row) => [capital(label(row.kpi)), why(`kpis.${row.kpi}`)], value: (row) => row.kpi },
+      { name: "Users", show: (row) => count(row.users), value: (row) => row.users, defined: ["unusual.users"] },
+      { name: "Expected", show: expected, value: expected, defined: ["unusual.expected_from", "unusual.expected_to"] },
+      { name: "Spreads off", show: (row) => `${row.spreads_off > 0 ? "▲" : "▼"} ${oneDecimal.format(Math.abs(row.spreads_off))}`, value: (row) => row.spreads_off, defined: ["unusual.spreads_off"] },
+      { name: "Last broadcast", isText: true, show: (row) => (before(row) ? linkTo(before(row)) : "none in the two days before"), value: (row) => before(row)?.message },
+    ],
+    found.slice(0, 10),
+    { id: "unusual", empty: "No day of the range. A day is judged once two of its weekdays are known." },
   );
 }
 
@@ -461,6 +585,7 @@ function linkTo(row) {
 }
 
 function overview() {
+  inShort();
   base();
   atEqualAge();
   const cards = make("div", { class: "cards" });
@@ -468,10 +593,12 @@ function overview() {
     const now = cardValue(spec, state.from, state.to);
     const daily = kpi(spec.kpi).map((row) => row.users);
     const [change, tone] = cardChange(spec, now);
-    cards.append(card(spec.name, count(now), change, tone, sparkline(daily.length > 120 ? rolling(daily, 28, 14) : daily), spec.kpi));
+    cards.append(card(spec.name, count(now), change, { tone, spark: sparkline(daily.length > 120 ? rolling(daily, 28, 14) : daily), defined: [`kpis.${spec.kpi}`] }));
   }
   $("main").append(cards.children.length ? cards : make("p", { class: "panel empty" }, rows("pulls").length ? "No KPI yet: one pull is the state to begin with, changes show from the second on." : "No pull yet. Run the loader, then dbt build."));
 
+  byPlatform();
+  hours();
   const active = series.active_users ?? [];
   const trend = rolling(active.map((row) => row.users), 7, 4); // over days before the range too
   const activeRows = active.map((row, position) => timed({ ...row, trend: trend[position] })).filter((row) => inRange(row.date));
@@ -481,19 +608,19 @@ function overview() {
     {
       layer: [
         {
-          data: { values: sent },
-          mark: sent.length > 40 ? { type: "tick", color: color("c2"), orient: "vertical", size: 8 } : { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5, color: color("c2"), opacity: 0.8 },
-          encoding: { x: xDay(), ...(sent.length > 40 ? { y: { datum: 0, type: "quantitative" } } : {}), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
-        },
-        {
           mark: { type: "line", color: color("c1"), opacity: days() > 200 ? 0.15 : 0.45, strokeWidth: 1.2, point: { size: 24, filled: true, color: color("c1"), opacity: activeRows.length > 120 ? 0 : 1 } },
           encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["day", "Day"], ["users", "Active users", ",d"], ["trend", "Mean of 7 days", ",.1f"]) },
         },
         { mark: { type: "line", color: color("c1"), strokeWidth: 2.5 }, encoding: { x: xDay(), y: { field: "trend", type: "quantitative" } } },
+        {
+          data: { values: sent },
+          mark: sent.length > 40 ? { type: "tick", color: color("c2"), orient: "vertical", size: 8 } : { type: "rule", strokeDash: [3, 3], strokeWidth: 1.5, color: color("c2"), opacity: 0.8 },
+          encoding: { x: xDay(), ...(sent.length > 40 ? { y: { datum: 0, type: "quantitative" } } : {}), tooltip: tip(["day", "Broadcast of"], ["recipients", "Recipients", ",d"], ["text", "Message"]) },
+        },
       ],
     },
     activeRows.some((row) => row.users != null) ? activeRows : [],
-    { note: "Each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240 },
+    { note: "Users who started or read a broadcast: each day, its mean over 7 days (bold), and the broadcasts (marked).", height: 240, defined: { users: ["kpis.active_users"], trend: ["kpis.active_users"] } },
   );
   lines("Steps of engagement", STEPS, ["c6", "c1", "c3", "c2"], "total_users", { width: "half", note: "Users who stand on each step at the end of the day." });
   lines("Opinions", OPINIONS, ["c4", "c2", "c5"], "total_users", { width: "half", note: "Users by their answer to the research question." });
@@ -501,33 +628,37 @@ function overview() {
 }
 
 // ---------------------------------------------------------------- Broadcasts
+const atTime = (at) => `${longDay(at.slice(0, 10))}, ${at.slice(11, 16)} UTC`;
+// What is known of a number that may be too small to show.
+const small = () => (SETTINGS.min_group > 1 ? `< ${SETTINGS.min_group}` : "–");
+const followed = (row, field) => (row[field] == null && row.known_recipients ? small() : count(row[field]));
 const COLUMNS = [
-  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) + (row.is_mature ? "" : " · so far") },
-  { field: "message", name: "Message and audience" },
+  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) + (row.is_mature ? "" : ` · so far, until ${longDay(row.matures_at.slice(0, 10))}`), value: (row) => row.sent_at },
+  { field: "message", name: "Message and audience", isText: true, value: (row) => row.message, show: (row) => [make("div", { title: row.message }, linkTo(row)), make("div", { class: "audience", title: row.audience }, row.audience ?? "")] },
   { field: "recipients", name: "Recipients", show: (row) => count(row.recipients) },
   { field: "open_rate", name: "Opened", show: (row) => percent(row.open_rate) },
   { field: "click_rate", name: "Clicked", show: (row) => percent(row.click_rate) },
   { field: "failure_rate", name: "Failed", show: (row) => percent(row.failure_rate) },
   ...[["active_users", "Active"], ["phone_numbers", "Phones"], ["emails", "E-mails"], ["moved_up", "Moved up"], ["unsubscribed", "Unsubscribed"], ["blocked", "Blocked"]].map(
-    ([field, name]) => ({ field: "followed_by_" + field, name, show: (row) => count(row["followed_by_" + field]) }),
+    ([field, name]) => ({ field: "followed_by_" + field, name, show: (row) => followed(row, "followed_by_" + field) }),
   ),
-];
-const OUTCOMES = { seen: "Seen", active_users: "Active", moved_up: "Moved up", phone_numbers: "Phone numbers", emails: "E-mails", unsubscribed: "Unsubscribed", blocked: "Blocked", left: "Left, either way" };
+].map((column) => ({ value: (row) => row[column.field], defined: column.field === "message" ? [] : [`broadcasts.${column.field}`], ...column }));
+const OUTCOMES = { seen: "Seen", active_users: "Active", moved_up: "Moved up", phone_numbers: "Phone numbers", emails: "E-mails", unsubscribed: "Unsubscribed", blocked: "Blocked", left: "Lost, either way" };
 
 // One broadcast, at an address of its own.
 function oneBroadcast(row) {
-  const until = `${longDay(row.matures_at.slice(0, 10))}, ${row.matures_at.slice(11, 16)} UTC`;
   $("main").append(
     make("p", {}, make("a", { id: "all-broadcasts", href: `#${addressOf({ page: "broadcasts" })}` }, "← All broadcasts")),
   );
   panel(`Broadcast of ${longDay(row.date)}`, `Sent ${row.sent_at.slice(11, 16)} UTC to: ${row.audience}`, make("p", { class: "message" }, row.message?.trim() ? row.message : "No text."));
-  const state_ = row.is_mature ? "final" : "so far, can still rise";
+  const known = row.known_recipients;
+  const ripe = row.is_mature ? "final" : "so far, can still rise";
   $("main").append(
     make("div", { class: "cards" },
-      card("Recipients", count(row.recipients), "", "", null, "recipients"),
-      card("Opened", percent(row.open_rate), `${count(row.opened)}, ${state_}`, "", null, "open_rate"),
-      card("Clicked", percent(row.click_rate), `${count(row.clicked)}, ${state_}`, "", null, "click_rate"),
-      card("Failed", percent(row.failure_rate), count(row.failed), "", null, "failure_rate"),
+      card("Recipients", count(row.recipients), `${count(known)} known by name`, { defined: ["broadcasts.recipients", "broadcasts.known_recipients"] }),
+      card("Opened", percent(row.open_rate), `${count(row.opened)}, ${ripe}`, { defined: ["broadcasts.open_rate", "broadcasts.opened"] }),
+      card("Clicked", percent(row.click_rate), `${count(row.clicked)}, ${ripe}`, { defined: ["broadcasts.click_rate", "broadcasts.clicked"] }),
+      card("Failed", percent(row.failure_rate), count(row.failed), { defined: ["broadcasts.failure_rate", "broadcasts.failed"] }),
     ),
   );
   const ages = rows("ages").filter((age) => age.broadcast_key === row.broadcast_key);
@@ -535,41 +666,39 @@ function oneBroadcast(row) {
     { age: age.age_days, kind: `${kind === "open" ? "opened" : "clicked"}`, of: "this broadcast", rate: age[`${kind}_rate`], compared: age.compared_broadcasts },
     { age: age.age_days, kind: `${kind === "open" ? "opened" : "clicked"}`, of: "usual", rate: age[`usual_${kind}_rate`], compared: age.compared_broadcasts },
   ])).filter((point) => point.rate != null);
-  const unripe = ages.filter((age) => !age.is_mature).map((age) => age.age_days);
+  const unripe = ages.filter((age) => !age.is_mature);
+  const reached = Math.max(0, ...ages.filter((age) => age.is_mature).map((age) => age.age_days));
   chart(
     "At equal age",
     {
-      mark: { type: "line", strokeWidth: 2, point: { size: 40, filled: true } },
-      encoding: {
-        x: { field: "age", type: "quantitative", scale: { domain: [0, 7] }, axis: { title: "days since it was sent", values: [1, 2, 3, 7], format: "d" } },
-        y: { field: "rate", type: "quantitative", title: null, scale: { zero: true }, axis: { format: ".0%" } },
-        color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) },
-        strokeDash: { field: "of", type: "nominal", scale: { domain: ["this broadcast", "usual"], range: [[1, 0], [4, 3]] } },
-        tooltip: tip(["age", "Days", ",d"], ["kind", "Counter"], ["of", "Of"], ["rate", "Share of recipients", ".1%"], ["compared", "Broadcasts compared", ",d"]),
-      },
+      layer: [
+        ...(unripe.length ? [{ data: { values: [{ from: reached, to: 7 }] }, mark: { type: "rect", color: color("line"), opacity: 0.4 }, encoding: { x: { field: "from", type: "quantitative" }, x2: { field: "to" } } }] : []),
+        {
+          mark: { type: "line", strokeWidth: 2, point: { size: 40, filled: true } },
+          encoding: {
+            x: { field: "age", type: "quantitative", scale: { domain: [0, 7] }, axis: { title: "days since it was sent", values: [1, 2, 3, 7], format: "d" } },
+            y: { field: "rate", type: "quantitative", title: null, scale: { zero: true }, axis: { format: ".0%" } },
+            color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) },
+            strokeDash: { field: "of", type: "nominal", scale: { domain: ["this broadcast", "usual"], range: [[1, 0], [4, 3]] }, legend: null },
+            tooltip: tip(["age", "Days", ",d"], ["kind", "Counter"], ["of", "Of"], ["rate", "Share of recipients", ".1%"], ["compared", "Broadcasts compared", ",d"]),
+          },
+        },
+      ],
     },
     points,
-    { note: `Usual: the median of the up to 20 broadcasts before it, at the same age.${unripe.length ? ` Not yet ${unripe.join(", ")} days old: no number.` : ""}`, width: "half" },
+    { note: `Dashed, what is usual: the median of the up to 20 broadcasts before it, at the same age.${unripe.length ? ` Grey: it is not so old yet; ${agedDays(unripe[0])} on ${atTime(unripe[0].matures_at)}, 7 on ${longDay(unripe.at(-1).matures_at.slice(0, 10))}.` : ""}`, width: "half", defined: { age: ["ages.age_days"], rate: ["ages.open_rate", "ages.click_rate", "ages.usual_open_rate", "ages.usual_click_rate"], compared: ["ages.compared_broadcasts"] } },
   );
-  const small = SETTINGS.min_group > 1 ? `fewer than ${SETTINGS.min_group}` : "–";
-  const known = row.known_recipients;
-  panel(
-    "What followed",
-    known
-      ? `Of ${count(known)} known recipients, within ${SETTINGS.attribution_days} days and before a later broadcast reached them. ${row.is_mature ? "Final." : `Not over: counts until ${until}.`}`
-      : "Nobody knows who received it, so nobody knows what they did.",
-    known
-      ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What followed, table" },
-          make("table", { id: "outcomes" },
-            make("thead", {}, make("tr", {}, ...["What", "Users", "Share"].map((name) => make("th", { class: "plain", scope: "col" }, name)))),
-            make("tbody", {}, ...Object.entries(OUTCOMES).map(([field, name]) => {
-              const users = row["followed_by_" + field];
-              return make("tr", { "data-outcome": field }, make("td", {}, name, why("followed_by_" + field)), make("td", {}, users == null ? small : count(users)), make("td", {}, users == null ? "left out" : percent(users / known)));
-            })),
-          ),
-        )
-      : make("p", { class: "empty" }, "No recipient is known."),
-    "half",
+  const so_far = row.is_mature ? "" : ", so far";
+  tablePanel(
+    "What followed, and whom it cost",
+    `Of ${count(known)} known recipients, within ${SETTINGS.attribution_days} days and before a later broadcast reached them. ${row.is_mature ? "Final." : `Not over: counts until ${atTime(row.matures_at)}.`}`,
+    [
+      { name: "What", show: ({ field, name }) => [name, why(`broadcasts.followed_by_${field}`)], value: ({ name }) => name },
+      { name: `Users${so_far}`, show: ({ field }) => followed(row, `followed_by_${field}`), value: ({ field }) => row[`followed_by_${field}`], defined: ["broadcasts.known_recipients"] },
+      { name: `Share${so_far}`, show: ({ users }) => (users == null ? "left out" : percent(users / known)), value: ({ users }) => users == null ? null : users / known, defined: ["broadcasts.followed_by_seen_rate"] },
+    ],
+    known ? Object.entries(OUTCOMES).map(([field, name]) => ({ field, name, users: row[`followed_by_${field}`] })) : [],
+    { id: "outcomes", width: "half", empty: "Nobody knows who received it, so nobody knows what they did.", attributes: ({ field }) => ({ "data-outcome": field }) },
   );
 }
 
@@ -581,8 +710,9 @@ function broadcasts() {
   const rates = ["opened", "clicked"].flatMap((kind) => {
     const values = ordered.map((row) => row[kind === "opened" ? "open_rate" : "click_rate"]);
     const trend = rolling(values.map((value, position) => (ordered[position].is_mature ? value : null)), 5, 3).map((mean, position) => (ordered[position].is_mature ? mean : null));
-    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients, isMature: row.is_mature, state: row.is_mature ? "final" : "so far" })).filter((row) => inRange(row.date));
+    return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients, isMature: row.is_mature, state: row.is_mature ? "final" : `so far, until ${atTime(row.matures_at)}` })).filter((row) => inRange(row.date));
   });
+  const unripe = all.filter((row) => !row.is_mature);
   chart(
     "Opens and clicks",
     {
@@ -593,44 +723,36 @@ function broadcasts() {
       ],
     },
     rates,
-    { note: "Share of the recipients of each broadcast; the line is the mean of five broadcasts. Empty points can still rise, and are not in the line." },
+    { note: `Share of the recipients of each broadcast; the line is the mean of five broadcasts.${unripe.length ? ` Hollow points can still rise, the last until ${atTime(unripe[0].matures_at)}, and are not in the line.` : ""}`, defined: { rate: ["broadcasts.open_rate", "broadcasts.click_rate"], recipients: ["broadcasts.recipients"] } },
   );
   const body = make("tbody");
   const shown = make("span", { id: "shown", role: "status" });
   const header = make("tr");
-  const content = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Broadcasts, table" }, make("table", { id: "broadcasts" }, make("thead", {}, header), body));
-  const small = SETTINGS.min_group > 1 ? `, or fewer than ${SETTINGS.min_group} users` : "";
-  const head = panel("Broadcasts", `What recipients did within ${SETTINGS.attribution_days} days, before the next broadcast reached them. A dash: not known${small}.`, content);
-  const search = make("input", { type: "search", id: "search", placeholder: "Search message or audience", "aria-label": "Search broadcasts", oninput: () => { state.search = search.value; writeHash(); fill(); } });
+  const title = "Broadcasts";
+  const content = scrolling(title, make("table", { id: "broadcasts", class: "wide" }, make("thead", {}, header), body));
+  const leftOut = SETTINGS.min_group > 1 ? `; ${small()}: fewer than ${SETTINGS.min_group} users` : "";
+  const head = panel(title, `What recipients did within ${SETTINGS.attribution_days} days, before the next broadcast reached them. –: not known${leftOut}.`, content);
+  const search = make("input", { type: "search", id: "search", placeholder: "Search", "aria-label": "Search message or audience", oninput: () => { state.search = search.value; writeHash(); fill(); } });
   search.value = state.search;
-  head.append(make("div", { class: "dates" }, shown, search));
+  let found = [];
+  head.append(make("div", { class: "dates" }, shown, search, csv(title, COLUMNS, () => found)));
 
   function fill() {
     const wanted = state.search.toLowerCase();
-    const found = all.filter((row) => `${row.message ?? ""} ${row.audience ?? ""}`.toLowerCase().includes(wanted));
+    found = all.filter((row) => `${row.message ?? ""} ${row.audience ?? ""}`.toLowerCase().includes(wanted));
     found.sort((a, b) => {
       const [left, right] = [a[state.sort], b[state.sort]];
       if (left == null || right == null) return (left == null) - (right == null); // what is not known stays below
       return (left < right ? -1 : left > right ? 1 : 0) * (state.up ? 1 : -1);
     });
     header.replaceChildren(
-      ...COLUMNS.map((column) =>
-        make("th", { class: column.field === "message" ? "text" : false, scope: "col", "aria-sort": column.field === state.sort ? (state.up ? "ascending" : "descending") : false },
-          make("button", { type: "button", "data-sort": column.field, onclick: () => sortBy(column.field) }, column.name + (column.field === state.sort ? (state.up ? " ↑" : " ↓") : "")),
-        ),
-      ),
+      ...COLUMNS.map((column) => {
+        const isSorted = column.field === state.sort;
+        return heading(column, { "aria-sort": isSorted ? (state.up ? "ascending" : "descending") : false },
+          make("button", { type: "button", class: "sort", "data-sort": column.field, onclick: () => sortBy(column.field) }, column.name + (isSorted ? (state.up ? " ↑" : " ↓") : "")));
+      }),
     );
-    body.replaceChildren(
-      ...found.map((row) =>
-        make("tr", { "data-key": row.broadcast_key },
-          ...COLUMNS.map((column) =>
-            column.show
-              ? make("td", { "data-field": column.field }, column.show(row))
-              : make("td", { class: "text" }, make("div", { title: row.message }, linkTo(row)), make("div", { class: "audience", title: row.audience }, row.audience ?? "")),
-          ),
-        ),
-      ),
-    );
+    body.replaceChildren(...found.map((row) => make("tr", { "data-key": row.broadcast_key }, ...COLUMNS.map((column) => cell(column, row)))));
     if (!found.length) body.append(make("tr", {}, make("td", { colspan: COLUMNS.length, class: "empty" }, all.length ? "No broadcast holds this text." : "No broadcast in this range.")));
     shown.textContent = `${count(found.length)} of ${count(all.length)}`;
   }
@@ -659,11 +781,13 @@ function journeys() {
       const found = moves.filter((move) => move.from_step === from && move.to_step === to);
       const users = sum(found.map((move) => move.users));
       const leftOut = found.filter((move) => move.users == null).length;
-      return { from: label(from), to: label(to), users, leftOut, shown: leftOut ? (users ? `${count(users)}+` : "left out") : count(users) };
+      return { from: label(from), to: label(to), users: leftOut && !users ? null : users, leftOut, shown: leftOut ? (users ? `${count(users)}+` : "left out") : count(users) };
     }),
   );
-  const strongest = Math.max(1, ...cells.map((cell) => cell.users));
+  const strongest = Math.max(1, ...cells.map((cell) => cell.users ?? 0));
   const leftOut = leftOutNote(moves);
+  // a cell without a colour shows the card
+  const heatText = { condition: [{ test: "datum.isBare", value: color("ink") }, { test: "datum.isDark", value: "#ffffff" }], value: "#000000" };
   const heat = (field, domain) => ({ field, type: "quantitative", scale: { range: [color("heat0"), color("heat")], interpolate: "rgb", ...domain }, legend: null });
   chart(
     "From step to step",
@@ -675,11 +799,11 @@ function journeys() {
       },
       layer: [
         { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("users", { domainMin: 0 }) } },
-        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "shown", type: "nominal" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
+        { mark: { type: "text", fontSize: 12 }, encoding: { text: { field: "shown", type: "nominal" }, color: heatText } },
       ],
     },
-    moves.length ? cells.map((cell) => ({ ...cell, isDark: isDark(cell.users / strongest) })) : [],
-    { width: "half", note: `Moves in the range. A user counts once a day for each move.${leftOut}`, height: 240 },
+    moves.length ? cells.map((cell) => ({ ...cell, isBare: cell.users == null, isDark: isDark(cell.users / strongest) })) : [],
+    { width: "half", note: `Moves in the range. A user counts once a day for each move.${leftOut}`, height: 240, defined: { shown: ["transitions.users"], leftOut: ["transitions.users"] } },
   );
   const rank = Object.fromEntries(steps.map((step, position) => [step, position]));
   const flows = moves.filter((move) => move.users != null).map((move) => {
@@ -688,33 +812,45 @@ function journeys() {
   });
   bars("Up and down", ["up", "down"], ["c1", "c5"], flows, {
     width: "half",
-    note: `Moves to a higher step above the line, to a lower one or none below.${leftOut}`,
+    note: `Moves to a higher step above the line, to a lower one or none below.${leftOut}${leftOut ? " A cross stands where some were." : ""}${days() > 180 ? " Hollow bars are no whole weeks." : ""}`,
     height: 240,
+    defined: { users: ["transitions.users"], note: ["transitions.date"] },
+    leftOut: [...new Set(moves.filter((move) => move.users == null).map((move) => move.date))],
   });
   const field = `${state.cohort}_users`;
   const cohorts = rows("cohorts")
-    .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users > 0)
-    .map((row) => ({ week: row.date, name: longDay(row.date), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate: row[field] == null ? null : row[field] / row.cohort_users, state: row.is_whole_week ? "final" : "so far" }))
-    .map((row) => ({ ...row, shown: row.rate == null ? "left out" : number.format(100 * row.rate) + " %" + (row.state === "final" ? "" : " …"), isDark: isDark(row.rate) }));
+    .filter((row) => addDays(row.date, 7 * row.age_weeks) <= state.to && row.cohort_users !== 0)
+    .map((row) => {
+      const rate = row[field] == null || row.cohort_users == null ? null : row[field] / row.cohort_users;
+      const until = row.is_whole_week ? null : longDay(addDays(row.date, 7 * row.age_weeks + 6));
+      return {
+        week: row.date, name: longDay(row.date).slice(0, isNarrow() ? -5 : undefined) + (row.is_whole_cohort ? "" : " *"), age: row.age_weeks, cohort: row.cohort_users, users: row[field], rate,
+        isBare: rate == null || !row.is_whole_week, isDark: isDark(rate), isOpen: !row.is_whole_week, fill: row.is_whole_week ? rate : null,
+        state: until ? `so far, until ${until}` : "final", shown: rate == null ? (isNarrow() ? "–" : "left out") : number.format(100 * rate) + (isNarrow() ? "" : " %"),
+      };
+    });
   const weeks = [...new Set(cohorts.map((row) => row.week))].sort().slice(-16);
   const recent = cohorts.filter((row) => weeks.includes(row.week));
   const head = chart(
     "Cohorts",
     {
-      width: Math.max(640, $("main").clientWidth - 220),
-      autosize: "pad",
       encoding: {
         x: { field: "age", type: "ordinal", scale: { domain: [...Array(13).keys()] }, axis: { title: "weeks since the week of sign-up", orient: "top", labelAngle: 0 } },
         y: { field: "name", type: "nominal", sort: { field: "week", order: "ascending" }, axis: { title: null } },
         tooltip: tip(["name", "Signed up in the week of"], ["age", "Weeks since"], ["users", "Users", ",d"], ["cohort", "Of", ",d"], ["rate", "Share", ".1%"], ["state", "State"]),
       },
       layer: [
-        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("rate", { domain: [0, 1] }) } },
-        { mark: { type: "text", fontSize: 11 }, encoding: { text: { field: "shown", type: "nominal" }, color: { condition: { test: "datum.isDark", value: "#ffffff" }, value: "#000000" } } },
+        { mark: { type: "rect", cornerRadius: 4 }, encoding: { color: heat("fill", { domain: [0, 1] }) } },
+        { transform: [{ filter: "datum.isOpen" }], mark: { type: "rect", cornerRadius: 4, fill: "transparent", stroke: color("soft"), strokeDash: [3, 2] } },
+        { mark: { type: "text", fontSize: isNarrow() ? 9 : 11 }, encoding: { text: { field: "shown", type: "nominal" }, color: heatText } },
       ],
     },
     recent,
-    { note: `Of those who signed up in one week, who was still ${state.cohort === "seen" ? "seen in" : "reachable at the end of"} each week after. The last 16 weeks up to the end of the range.${recent.some((row) => row.state !== "final") ? " With …: the week is not over." : ""}`, height: { step: 26 } },
+    {
+      note: `Of those who signed up in one week, who was still ${state.cohort === "seen" ? "seen in" : "reachable at the end of"} each week after. The last 16 weeks up to the end of the range.${recent.some((row) => row.isOpen) ? ` Hollow: the week is not over, and counts ${recent.find((row) => row.isOpen).state.replace("so far, ", "")}.` : ""}${recent.some((row) => row.name.endsWith("*")) ? " *: signed up before the first pull; who was gone by then is not counted, so that these shares are too high." : ""}`,
+      height: 26 * weeks.length,
+      defined: { age: ["cohorts.age_weeks"], users: [`cohorts.${field}`], cohort: ["cohorts.cohort_users"], rate: [`cohorts.${state.cohort}_rate`] },
+    },
   );
   head.append(
     make("div", { class: "switch", role: "group", "aria-label": "Measure of cohorts" },
@@ -737,12 +873,12 @@ function dataPage() {
   const attributes = rows("attributes")[0] ?? {};
   $("main").append(
     make("div", { class: "cards" },
-      card("Last pull", longDay(newest.pulled_at.slice(0, 10)).replace(/ \d+$/, ""), `${newest.pulled_at.slice(0, 4)}, ${newest.pulled_at.slice(11, 16)} UTC`),
-      card("Age of the data", age < 2 ? `${Math.round(24 * age)} hours` : `${count(age)} days`, age > 1.5 ? "a daily pull is overdue" : "up to date", age > 1.5 ? "bad" : "good"),
-      card("Users in it", count(newest.users), "blocked ones too"),
-      card("Days without a pull", count(gaps.length), `of ${count(covered.length)} in this range`, gaps.length ? "bad" : "good"),
-      card("Attributes", count(attributes.attributes), `${count(attributes.empty_attributes)} that nobody has`),
-      card("Still for 90 days", count(attributes.still_attributes), "attributes, maybe dead"),
+      card("Last pull", longDay(newest.pulled_at.slice(0, 10)).replace(/ \d+$/, ""), `${newest.pulled_at.slice(0, 4)}, ${newest.pulled_at.slice(11, 16)} UTC`, { defined: ["pulls.pulled_at"] }),
+      card("Age of the data", age < 2 ? `${Math.round(24 * age)} hours` : `${count(age)} days`, age > 1.5 ? "a daily pull is overdue" : "up to date", { tone: age > 1.5 ? "bad" : "good", defined: ["pulls.pulled_at"] }),
+      card("Users in it", count(newest.users), "blocked ones too", { defined: ["pulls.users"] }),
+      card("Days without a pull", count(gaps.length), `of ${count(covered.length)} in this range`, { tone: gaps.length ? "bad" : "good", defined: ["kpis.pull_count"] }),
+      card("Attributes", count(attributes.attributes), `${count(attributes.empty_attributes)} that nobody has`, { defined: ["attributes", "attributes.users_with_value"] }),
+      card("Still for 90 days", count(attributes.still_attributes), "attributes, maybe dead", { defined: ["attributes.days_without_change"] }),
     ),
   );
   chart(
@@ -756,27 +892,24 @@ function dataPage() {
       },
     },
     covered.map((row) => timed({ ...row, state: row.pull_count ? "a pull" : "gap" })),
-    { note: "The days that pulls report on. Each pull reports on the middle of the time since the one before.", height: 36 },
+    { note: "The days that pulls report on. Each pull reports on the middle of the time since the one before.", height: 36, defined: { pull_count: ["kpis.pull_count"] } },
   );
   chart(
     "Users in each pull",
     { mark: { type: "line", strokeWidth: 2, color: color("c1"), point: { size: days() > 120 ? 40 : 18, filled: true, color: color("c1"), opacity: days() > 120 ? 0 : 1 } }, encoding: { x: xDay(), y: { field: "users", type: "quantitative", title: null, axis: { format: ",d", tickMinStep: 1 } }, tooltip: tip(["pulled_at", "Pulled at"], ["users", "Users", ",d"]) } },
     pulls.filter((row) => inRange(row.date)).map(timed),
-    { width: "half", note: "A sudden step that no broadcast explains is worth a look." },
+    { width: "half", note: "A sudden step that no broadcast explains is worth a look.", defined: { users: ["pulls.users"] } },
   );
-  const changes = ranged("catalogue");
-  panel(
+  tablePanel(
     "Attributes added and retired",
     "What the team created and removed in this range.",
-    changes.length
-      ? make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Attributes, table", style: "max-height:236px" },
-          make("table", { id: "catalogue" },
-            make("thead", {}, make("tr", {}, ...["Day", "Attribute", "Change"].map((name) => make("th", { class: name === "Attribute" ? "plain text" : "plain", scope: "col" }, name)))),
-            make("tbody", {}, ...changes.map((row) => make("tr", {}, make("td", {}, longDay(row.date)), make("td", { class: "text" }, row.attribute_name), make("td", {}, row.change)))),
-          ),
-        )
-      : make("p", { class: "empty" }, "None in this range."),
-    "half",
+    [
+      { name: "Day", show: (row) => longDay(row.date), value: (row) => row.date },
+      { name: "Attribute", isText: true, show: (row) => row.attribute_name, value: (row) => row.attribute_name },
+      { name: "Change", show: (row) => row.change, value: (row) => row.change },
+    ],
+    ranged("catalogue"),
+    { id: "catalogue", width: "half", empty: "None in this range." },
   );
 }
 
@@ -795,7 +928,7 @@ async function show(focus) {
   views = [];
   drawing = [];
   const pulledAt = rows("pulls").at(-1)?.pulled_at;
-  $("as-of").textContent = pulledAt ? `last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
+  $("as-of").textContent = pulledAt ? `${NAMES[state.bot] && NAMES[state.bot] !== state.bot ? `${NAMES[state.bot]}: ` : ""}last pull ${longDay(pulledAt.slice(0, 10))}, ${pulledAt.slice(11, 16)} UTC; days are those of ${SETTINGS.timezone}` : "no pull yet";
   $("pages").replaceChildren(
     ...Object.entries(PAGES).map(([page, name]) => make("button", { type: "button", "data-page": page, "aria-current": page === state.page ? "page" : false, onclick: () => { state.page = page; state.broadcast = null; show(`[data-page="${page}"]`); } }, name)),
   );
@@ -810,6 +943,7 @@ async function show(focus) {
       }),
   );
   fillDates();
+  $("range").textContent = `${longDay(state.from)} to ${longDay(state.to)}`;
   $("main").replaceChildren();
   DRAW[state.page]();
   if (typeof focus === "string") document.querySelector(focus)?.focus({ preventScroll: true });
@@ -834,7 +968,7 @@ for (const end of ["from", "to"]) {
   $(end).addEventListener("keydown", (event) => { if (event.key === "Enter") takeDates(); });
 }
 $("bot-label").hidden = BOTS.length < 2;
-$("bot").append(...BOTS.map((bot) => make("option", { value: bot }, bot)));
+$("bot").append(...BOTS.map((bot) => make("option", { value: bot }, NAMES[bot] ?? bot)));
 $("bot").addEventListener("change", () => { chooseBot($("bot").value); state.broadcast = null; setRange(defaultDays()); show(); });
 $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
 window.addEventListener("hashchange", () => { readHash(); show(); });

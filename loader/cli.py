@@ -48,7 +48,7 @@ Exit codes:
   2    configuration
   3    authentication
   4    Chatfuel cannot be reached
-  5    Chatfuel answered what it never did before
+  5    unexpected response from Chatfuel
   6    warehouse
   7    a gate refused the pull
   8    another loader is at work
@@ -200,7 +200,7 @@ class _Loader:
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="Of logs and errors.",
+    help="Format of logs and errors.",
     show_default=True,
 )
 @click.pass_context
@@ -225,7 +225,7 @@ def _verb(function: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="The warehouse: dev is DuckDB, prod BigQuery, emulator a BigQuery emulator.",
     )
-    @click.option("--json", "as_json", is_flag=True, help="Results as lines of JSON.")
+    @click.option("--json", "as_json", is_flag=True, help="Print results as lines of JSON.")
     @click.pass_context
     def command(context: click.Context, target: str, as_json: bool, **arguments: Any) -> None:
         settings = read_settings()
@@ -263,11 +263,11 @@ _as_of = click.option(
     type=_Moment(),
     default=lambda: datetime.now(UTC).isoformat(),
     show_default="now",
-    help="The moment that dates the pull, as 2024-06-26T07:30:00Z.",
+    help="The time of the pull, as 2024-06-26T07:30:00Z.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 # Eager: whether a moment is taken depends on it.
-_force = click.option("--force", is_flag=True, is_eager=True, help="Load also what the gates do not believe.")
+_force = click.option("--force", is_flag=True, is_eager=True, help="Load it even if a gate refuses it.")
 _ratio = click.option(
     "--min-users-ratio",
     type=click.FloatRange(0, 1),
@@ -365,7 +365,7 @@ def plan(loader: _Loader, as_of: datetime) -> None:
 @_as_of
 @_ratio
 @_force
-@click.option("--once-a-day", is_flag=True, help="Leave a bot alone that has a pull of the same local day.")
+@click.option("--once-a-day", is_flag=True, help="Skip a bot that already has a pull of this local day.")
 def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, once_a_day: bool) -> None:
     """Fetch everything from Chatfuel and load it."""
     from loader.pull import fetch
@@ -426,7 +426,7 @@ def pulls(loader: _Loader) -> None:
 @_verb
 @click.argument("pull_id", required=False)
 @click.option(
-    "--all", "everything", is_flag=True, help="Every pull that landed; what is refused again is told."
+    "--all", "everything", is_flag=True, help="Every pull that landed; names those that are refused again."
 )
 @_ratio
 @_force
@@ -470,7 +470,7 @@ def reload(
 def import_(
     loader: _Loader, file: Path, bot_id: str, as_of: datetime, min_users_ratio: float, force: bool
 ) -> None:
-    """Make a pull of a CSV that was saved from Chatfuel's People page."""
+    """Turn a CSV saved from Chatfuel's People page into a pull."""
     from loader.saved import land_saved
 
     folder = loader.landing.folder(Pull(bot_id, as_of))
@@ -567,7 +567,7 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
 @click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot.")
 @_yes
 def remove(loader: _Loader, pull_id: str, bot_id: str, yes: bool) -> None:
-    """Take out a pull that should not be: its rows, and its files, which are kept apart. Asks first."""
+    """Take out a wrong pull: delete its rows, put its files aside. Asks first."""
     pull = Pull.named(bot_id, pull_id)
     if not pull:
         raise ConfigurationError(f"{pull_id!r} is no pull. `pulls` lists them.")

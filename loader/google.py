@@ -145,7 +145,7 @@ def explained(error: Exception, kind: type[LoaderError], place: str, **names: An
     ).splitlines()[0]
     found, case = next((match, case) for case in CASES if (match := re.search(case.pattern, text)))
     if not case.pattern:
-        # What nobody foresaw, for whoever mends it.
+        # Unexpected: the message is for whoever fixes it.
         log.warning("%s", message, exc_info=error)
     # Of a person's credentials nobody knows the name.
     account = getattr(names.pop("credentials", None), "service_account_email", None)

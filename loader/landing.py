@@ -168,7 +168,7 @@ class Landing:
             # Gone, if that one ends just now.
             holder = self._lock.read_text().strip() if self._lock.exists() else "it ends now"
             raise LockedError(
-                f"Another loader is at work on {self.name}: {holder}. Wait for its end."
+                f"Another loader is at work on {self.name}: {holder}. Wait until it finishes."
             ) from None
         except OSError as error:
             raise LandingError(f"Landing zone {self.name}: {error}. Set CHATFUEL_LANDING.") from error

@@ -202,7 +202,7 @@ def _check_changes(
         count, known = converted.rows[table], last[f"{table}_rows"]
         if not problem and count < known * share:
             what = "values" if table == "user_attributes" else table
-            problem = f"{count} {what}, and {known} in the pull before: too few to believe"
+            problem = f"{count} {what}, and {known} in the pull before: suspiciously few"
     if not problem and source == last["source"]:
         counts = value_counts(converted)
         known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))

@@ -5,6 +5,11 @@ explore: dim_chatfuel__attributes {
   description: "Which attributes there are and which are dead, one row per bot and attribute that any pull ever listed, without the volatile ones. Values are those that hold at the last pull."
 }
 
+explore: dim_chatfuel__bots {
+  label: "Bots"
+  description: "The bots, one row per bot that has a pull. Names come from the seed `chatfuel_bots`."
+}
+
 explore: dim_chatfuel__users {
   label: "Users"
   description: "Who the users are, one row per user that any pull ever showed. Profile and standing are the last known ones: of a user who disappeared, those before."
@@ -30,7 +35,7 @@ explore: fct_chatfuel__broadcasts {
 
 explore: fct_chatfuel__daily_kpi_values {
   label: "Daily KPI values"
-  description: "How many users did what on a day, one row per bot, day and KPI, from the first day that a pull reports on to the last. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
+  description: "How many users did what on a day, one row per bot, day, KPI and platform, from the first day that a pull reports on to the last. The platform `all` is the sum of the others: filter it, or count everybody twice. A new KPI in `kpi_rules` shows up here by itself. A day that no pull reports on is a gap and not a zero."
 }
 
 explore: fct_chatfuel__recipient_outcomes {
@@ -46,6 +51,11 @@ explore: fct_chatfuel__user_events {
   join: dim_chatfuel__users { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__user_events.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;; }
   join: dim_chatfuel__attributes { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${dim_chatfuel__attributes.bot_id} and ${fct_chatfuel__user_events.attribute_name} = ${dim_chatfuel__attributes.attribute_name} ;; }
   join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__user_events.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__user_events.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;; }
+}
+
+explore: rpt_chatfuel__active_hours {
+  label: "Active hours"
+  description: "When in the week users are there, one row per bot, event type, weekday and hour, in `chatfuel_timezone`: of events whose exact time Chatfuel tells. It tells the last visit of a user before each pull and none of those before it, so the hours before the pull weigh more. An hour in which nothing ever happened has no row."
 }
 
 explore: rpt_chatfuel__broadcasts_by_age {
@@ -86,7 +96,7 @@ explore: rpt_chatfuel__pulls {
 
 explore: rpt_chatfuel__signup_cohorts {
   label: "Signup cohorts"
-  description: "What became of those who signed up in one week, one row per bot, week of sign-up and week observed, as the last pull that reports on the week observed shows it. Weeks begin on Monday, in `chatfuel_timezone`. A week without a pull has no row. Who signed up and left before the first pull was never seen: see `is_whole_cohort`."
+  description: "What became of those who signed up in one week, one row per bot, week of sign-up, week observed and platform, as the last pull that reports on the week observed shows it. The platform `all` is the sum of the others: filter it, or count everybody twice. Weeks begin on Monday, in `chatfuel_timezone`. A week without a pull has no row. Who signed up and left before the first pull was never seen: see `is_whole_cohort`."
 }
 
 explore: rpt_chatfuel__unusual_days {

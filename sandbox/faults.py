@@ -20,7 +20,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -76,128 +76,27 @@ class Fault(NamedTuple):
     befall: Callable[[Call], Response]
 
 
-FAULTS: dict[str, Fault] = {}
+def _error(message: str, **details: Any) -> Response:
+    """Return what GraphQL says when it has no data."""
+    return json_response(200, {"errors": [{"message": message} | details], "data": None})
 
 
-def _fault(name: str, place: str = "") -> Callable:
-    """Register a function as a fault that its docstring describes."""
-
-    def register(function: Callable[[Call], Response]) -> Callable[[Call], Response]:
-        FAULTS[name] = Fault(" ".join(function.__doc__.split()), place, function)
-        return function
-
-    return register
-
-
-def _csv_fault(name: str, place: str = "export") -> Callable:
-    """Register a function of header and rows as a fault of exports."""
-
-    def register(change: Callable[[Row, list[Row]], tuple[Row, list[Row]]]) -> Callable:
-        def befall(call: Call) -> Response:
-            response, content = call.content()
-            header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
-            header, rows = change(header, rows)
-            lines = (b",".join(map(csv_cell, row)) + b"\n" for row in (header, *rows))
-            return replace(response, body=b"".join(lines))
-
-        befall.__doc__ = change.__doc__
-        return _fault(name, place)(befall)
-
-    return register
-
-
-# What is refused
-
-
-@_fault("401")
-def _unauthorized(call: Call) -> Response:
-    """401, as for a wrong token."""
-    return unauthorized()
-
-
-@_fault("login-page")
-def _login_page(call: Call) -> Response:
-    """200 with the page to log in, as for a token that expired."""
-    return login_page()
-
-
-@_fault("graphql-error", "graphql")
-def _graphql_error(call: Call) -> Response:
-    """200 with a GraphQL error and no data."""
-    return json_response(200, {"errors": [{"message": "Something broke"}], "data": None})
-
-
-@_fault("graphql-error-code", "graphql")
-def _graphql_error_code(call: Call) -> Response:
-    """200 with a GraphQL error whose nested code says that the token is wrong."""
-    error = {"message": "Something broke", "path": ["bot"], "extensions": {"code": "UNAUTHENTICATED"}}
-    return json_response(200, {"errors": [error], "data": None})
-
-
-@_fault("graphql-error-beside-data", "graphql")
-def _graphql_error_beside_data(call: Call) -> Response:
-    """200 with the data asked for and a GraphQL error beside it."""
+def _error_beside_data(call: Call) -> Response:
     _, content = call.content()
     return json_response(200, {"errors": [{"message": "Something broke"}]} | json.loads(content))
 
 
-@_fault("too-many-fields", "GenerateUsersDocument")
-def _too_many_fields(call: Call) -> Response:
-    """The refusal of an export of more than 1,500 fields, however many were asked for."""
-    error = {"message": "too many fields: 1501, at most 1500 are allowed"}
-    return json_response(200, {"errors": [error], "data": None})
-
-
-@_fault("expired-document", "export")
-def _expired_document(call: Call) -> Response:
-    """404: the document is no more."""
-    return expired_document()
-
-
-@_fault("gone-document", "export")
-def _gone_document(call: Call) -> Response:
-    """410: the document is no more."""
-    return replace(expired_document(), status=410)
-
-
-# What is busy, slow or silent
-
-
-@_fault("429")
-def _too_many_requests(call: Call) -> Response:
-    """429 with Retry-After in seconds."""
-    return Response(429, b"", headers={"Retry-After": str(math.ceil(call.seconds))})
-
-
-@_fault("429-date")
-def _too_many_requests_until(call: Call) -> Response:
-    """429 with Retry-After as a date."""
+def _busy_until(call: Call) -> Response:
     moment = datetime.now(UTC) + timedelta(seconds=call.seconds)
     return Response(429, b"", headers={"Retry-After": format_datetime(moment, usegmt=True)})
 
 
-def _server_error(status: HTTPStatus) -> None:
-    def befall(call: Call) -> Response:
-        return Response(status, status.phrase.encode(), "text/plain")
-
-    befall.__doc__ = f"{status.value} {status.phrase}."
-    _fault(str(status.value))(befall)
-
-
-for _status in (500, 502, 503, 504):
-    _server_error(HTTPStatus(_status))
-
-
-@_fault("slow")
 def _slow(call: Call) -> Response:
-    """The right answer, after ``seconds`` of silence."""
     call.over.wait(call.seconds)
     return call.answer()
 
 
-@_fault("trickle")
 def _trickle(call: Call) -> Response:
-    """The right answer in small pieces, with ``seconds`` between them."""
     response, content = call.content()
 
     def pieces() -> Iterator[bytes]:
@@ -208,142 +107,195 @@ def _trickle(call: Call) -> Response:
     return replace(response, body=pieces())
 
 
-@_fault("stalled")
 def _stalled(call: Call) -> Response:
-    """No answer at all, and the connection stays open until the faults are called off."""
     call.over.wait()
     raise ConnectionAbortedError
 
 
-@_fault("stalled-midway")
-def _stalled_midway(call: Call) -> Response:
-    """Half of the answer, and the connection stays open until the faults are called off."""
+def _half(call: Call, *, stalls: bool) -> Response:
     response, content = call.content()
 
     def half() -> Iterator[bytes]:
         yield content[: _middle(content)]
-        call.over.wait()
+        if stalls:
+            call.over.wait()
         raise ConnectionAbortedError
 
     return replace(response, body=half())
 
 
-# What does not arrive whole
-
-
-@_fault("broken-off")
-def _broken_off(call: Call) -> Response:
-    """Half of the answer in chunked encoding, then the connection is closed without the last chunk."""
-    response, content = call.content()
-
-    def half() -> Iterator[bytes]:
-        yield content[: _middle(content)]
-        raise ConnectionAbortedError
-
-    return replace(response, body=half())
-
-
-@_fault("wrong-length")
 def _wrong_length(call: Call) -> Response:
-    """The Content-Length of the answer and half of the answer, then the connection is closed."""
     response, content = call.content()
     headers = response.headers | {"Content-Length": str(len(content)), "Connection": "close"}
     return replace(response, body=content[: _middle(content)], headers=headers)
 
 
-@_csv_fault("cut-at-line-end")
-def _cut_at_line_end(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export without its last tenth of rows, whole as far as HTTP and CSV can tell."""
-    return header, rows[: len(rows) * 9 // 10]
+def _middle(content: bytes) -> int:
+    """Return where to cut: after a line if possible, where the text itself does not show it."""
+    return content.rfind(b"\n", 0, len(content) // 2) + 1 or len(content) // 2
 
 
-@_csv_fault("fewer-users", "users")
-def _fewer_users(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with two of every five users."""
-    return header, [row for number, row in enumerate(rows) if number % 5 < 2]
-
-
-@_csv_fault("other-users", "users")
-def _other_users(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with another user in the place of every twentieth; it must have the ids."""
-    column = header.index(_USER_ID)
-    for row in rows[::20]:
-        row[column] += "0"
-    return header, rows
-
-
-@_csv_fault("no-rows")
-def _no_rows(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export that is nothing but its header."""
-    return header, []
-
-
-@_fault("no-bytes", "export")
-def _no_bytes(call: Call) -> Response:
-    """An export of no bytes."""
-    return replace(call.answer(), body=b"")
-
-
-# What is no such CSV as always
-
-
-@_csv_fault("missing-column")
-def _missing_column(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export without its last column."""
-    return header[:-1], [row[:-1] for row in rows]
-
-
-@_fault("vanished-attribute", "GenerateUsersDocument")
 def _vanished_attribute(call: Call) -> Response:
-    """An export without the last field asked for: the team deleted it after the catalogue was read."""
     body = json.loads(call.request.body)
     body["variables"]["params"]["fields"].pop()
     return call.respond(replace(call.request, body=json.dumps(body).encode()))
 
 
-@_csv_fault("extra-column")
-def _extra_column(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with a column that nobody asked for, before the others."""
-    return ["surprise", *header], [["x", *row] for row in rows]
-
-
-@_csv_fault("duplicate-column")
-def _duplicate_column(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with its last column twice."""
-    return header + header[-1:], [row + row[-1:] for row in rows]
-
-
-@_csv_fault("short-row")
-def _short_row(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with a row in its middle that has a cell less than the header."""
-    del rows[len(rows) // 2][-1]
-    return header, rows
-
-
-@_csv_fault("long-row")
-def _long_row(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with a row in its middle that has a cell more than the header."""
-    rows[len(rows) // 2].append("x")
-    return header, rows
-
-
-@_csv_fault("nul-byte")
-def _nul_byte(header: Row, rows: list[Row]) -> tuple[Row, list[Row]]:
-    """An export with a NUL byte inside the last cell of a row in its middle."""
-    rows[len(rows) // 2][-1] = "before\0after"
-    return header, rows
-
-
-@_fault("byte-order-mark", "export")
 def _byte_order_mark(call: Call) -> Response:
-    """An export that begins with a byte-order mark."""
     response, content = call.content()
     return replace(response, body=_BYTE_ORDER_MARK + content)
 
 
-def _middle(content: bytes) -> int:
-    """Return where to cut: after a line if possible, where the text itself does not show it."""
-    return content.rfind(b"\n", 0, len(content) // 2) + 1 or len(content) // 2
+def _table(change: Callable[[Row, list[Row]], Iterable[Row]]) -> Callable[[Call], Response]:
+    """Return a fault of exports: it makes other lines of header and rows."""
+
+    def befall(call: Call) -> Response:
+        response, content = call.content()
+        header, *rows = csv.reader(io.StringIO(content.decode(), newline=""))
+        lines = (b",".join(map(csv_cell, row)) + b"\n" for row in change(header, rows))
+        return replace(response, body=b"".join(lines))
+
+    return befall
+
+
+def _middle_row(change: Callable[[Row], Row]) -> Callable[[Call], Response]:
+    """Return a fault of exports that changes the row in their middle."""
+
+    def changed(header: Row, rows: list[Row]) -> Iterator[Row]:
+        yield header
+        for number, row in enumerate(rows):
+            yield change(row) if number == len(rows) // 2 else row
+
+    return _table(changed)
+
+
+def _other_users(header: Row, rows: list[Row]) -> list[Row]:
+    column = header.index(_USER_ID)
+    for row in rows[::20]:
+        row[column] += "0"
+    return [header, *rows]
+
+
+_GENERATE = "GenerateUsersDocument"
+_BROKE = "Something broke"
+_UNAUTHENTICATED = {"path": ["bot"], "extensions": {"code": "UNAUTHENTICATED"}}
+_TOO_MANY = "too many fields: 1501, at most 1500 are allowed"
+
+# By name: what it is, where it can be, what it does.
+FAULTS = {
+    name: Fault(*fault)
+    for name, fault in {
+        # what is refused
+        "401": ("401, as for a wrong token.", "", lambda call: unauthorized()),
+        "login-page": ("200 with the login page, as for an expired token.", "", lambda call: login_page()),
+        "graphql-error": ("200 with a GraphQL error and no data.", "graphql", lambda call: _error(_BROKE)),
+        "graphql-error-code": (
+            "200 with a GraphQL error whose nested code says that the token is wrong.",
+            "graphql",
+            lambda call: _error(_BROKE, **_UNAUTHENTICATED),
+        ),
+        "graphql-error-beside-data": (
+            "200 with the data asked for and a GraphQL error beside it.", "graphql", _error_beside_data
+        ),
+        "too-many-fields": (
+            "The refusal of an export of more than 1,500 fields, however many were asked for.",
+            _GENERATE,
+            lambda call: _error(_TOO_MANY),
+        ),
+        "expired-document": ("404: the document is gone.", "export", lambda call: expired_document()),
+        "gone-document": (
+            "410: the document is gone.", "export", lambda call: replace(expired_document(), status=410)
+        ),
+        # what is busy, slow or silent
+        "429": (
+            "429 with Retry-After in seconds.",
+            "",
+            lambda call: Response(429, b"", headers={"Retry-After": str(math.ceil(call.seconds))}),
+        ),
+        "429-date": ("429 with Retry-After as a date.", "", _busy_until),
+        **{
+            str(status.value): (
+                f"{status.value} {status.phrase}.",
+                "",
+                lambda call, status=status: Response(status, status.phrase.encode(), "text/plain"),
+            )
+            for status in map(HTTPStatus, (500, 502, 503, 504))
+        },
+        "slow": ("The right answer, after `seconds` of silence.", "", _slow),
+        "trickle": ("The right answer in small pieces, with `seconds` between them.", "", _trickle),
+        "stalled": ("No answer; the connection stays open until the faults are called off.", "", _stalled),
+        "stalled-midway": (
+            "Half of the answer, and the connection stays open until the faults are called off.",
+            "",
+            lambda call: _half(call, stalls=True),
+        ),
+        # what does not arrive whole
+        "broken-off": (
+            "Half of the answer in chunked encoding, then the connection is closed without the last chunk.",
+            "",
+            lambda call: _half(call, stalls=False),
+        ),
+        "wrong-length": (
+            "The Content-Length of the answer and half of the answer, then the connection is closed.",
+            "",
+            _wrong_length,
+        ),
+        "cut-at-line-end": (
+            "An export without its last tenth of rows, whole as far as HTTP and CSV can tell.",
+            "export",
+            _table(lambda header, rows: [header, *rows[: len(rows) * 9 // 10]]),
+        ),
+        "fewer-users": (
+            "An export with two of every five users.",
+            "users",
+            _table(lambda header, rows: [header, *(row for n, row in enumerate(rows) if n % 5 < 2)]),
+        ),
+        "other-users": (
+            "An export with another user in the place of every twentieth; it must have the ids.",
+            "users",
+            _table(_other_users),
+        ),
+        "no-rows": ("An export with a header and no rows.", "export", _table(lambda header, rows: [header])),
+        "no-bytes": ("An export of no bytes.", "export", lambda call: replace(call.answer(), body=b"")),
+        # what is not the usual CSV
+        "missing-column": (
+            "An export without its last column.",
+            "export",
+            _table(lambda header, rows: [row[:-1] for row in (header, *rows)]),
+        ),
+        "vanished-attribute": (
+            "An export without the last field asked for: the team deleted it after the catalogue was read.",
+            _GENERATE,
+            _vanished_attribute,
+        ),
+        "extra-column": (
+            "An export with a column that nobody asked for, before the others.",
+            "export",
+            _table(lambda header, rows: [["surprise", *header], *(["x", *row] for row in rows)]),
+        ),
+        "duplicate-column": (
+            "An export with its last column twice.",
+            "export",
+            _table(lambda header, rows: [row + row[-1:] for row in (header, *rows)]),
+        ),
+        "short-row": (
+            "An export with a row in its middle that has a cell less than the header.",
+            "export",
+            _middle_row(lambda row: row[:-1]),
+        ),
+        "long-row": (
+            "An export with a row in its middle that has a cell more than the header.",
+            "export",
+            _middle_row(lambda row: [*row, "x"]),
+        ),
+        "nul-byte": (
+            "An export with a NUL byte inside the last cell of a row in its middle.",
+            "export",
+            _middle_row(lambda row: [*row[:-1], "before\0after"]),
+        ),
+        "byte-order-mark": ("An export that begins with a byte-order mark.", "export", _byte_order_mark),
+    }.items()
+}  # fmt: skip
 
 
 @dataclass

@@ -51,13 +51,15 @@ MISTAKES = {
 }
 # a condition that stands on a line of its own
 CONDITION = re.compile(r"^\s+(and|where|or) (?!.*\b(case|when|select)\b).*$|^\s+where$")
+CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}\n", re.DOTALL)
 NOT_OURS = re.compile(r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=")
 
 
 def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
     """Every mistake that can be planted: its kind, the number of the line, the line with it, and the whole SQL."""
     lines = sql.split("\n")
-    head = sql[: sql.index("\nwith\n")].count("\n") if "\nwith\n" in sql else 0
+    # the configuration is for tests of whole builds
+    head = sql[: found.end()].count("\n") if (found := CONFIG.search(sql)) else 0
     for number, line in enumerate(lines):
         if number < head or NOT_OURS.search(line):
             continue
@@ -68,8 +70,8 @@ def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
             for found in re.finditer(pattern, line)
             if "{" not in line[: found.start()].rsplit("}", 1)[-1]
         ]
-        # one that goes over several lines, or that replaces the pull, is no condition of its own
-        if CONDITION.match(line) and line.count("(") == line.count(")") and "new_pulls" not in line:
+        # one that goes over several lines is no condition of its own; one of new pulls is filled in, or only saves reading
+        if CONDITION.match(line) and line.count("(") == line.count(")") and "new_pull" not in line:
             word = line.split()[0]
             rest = "where true" if word == "where" and len(line.split()) > 1 else ""
             if word != "where" or rest:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
+from docs import variables
 from tests.pipeline.project import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = [
+    ROOT / name
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md", "looker/README.md", "tests/README.md")
+]
+# of the repository on GitHub, beside its files
+GITHUB = ("../../deployments/github-pages",)
 
 
 def cells(page, heading):
@@ -18,13 +24,20 @@ def cells(page, heading):
     return [line.split("|")[1].strip().strip("`") for line in table.splitlines()[2:]]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page):
+    """What a link may name of a page: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page):
-    links = re.findall(r"\]\(([^)#\s]+)(#[^)]*)?\)", page.read_text())
-    missing = [
-        target for target, _ in links if "://" not in target and not (page.parent / target).resolve().exists()
-    ]
-    assert missing == []
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", page.read_text()):
+        if "://" in target or target in GITHUB:
+            continue
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -32,9 +45,8 @@ def test_a_page_is_read_in_minutes(page):
     assert len(page.read_text().splitlines()) <= (150 if page.name == "README.md" else 120)
 
 
-def test_the_variables_are_those_of_the_project():
-    variables = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
-    assert set(cells(ROOT / "docs" / "variables.md", "variable")) == set(variables)
+def test_the_page_of_variables_is_made_from_the_project():
+    assert variables.PAGE.read_text() == variables.page(), "run `python -m docs.variables`"
 
 
 def test_the_tables_are_the_marts():
@@ -47,3 +59,13 @@ def test_the_verbs_are_those_of_the_loader():
 
     described = {verb.split()[0] for verb in cells(ROOT / "README.md", "`python -m loader`")}
     assert described == set(cli.commands)
+
+
+def test_the_way_of_a_pull_names_each_file_once():
+    picture = (ROOT / "docs" / "design.md").read_text().split("```mermaid\n")[1].split("```")[0]
+    folder, places = "", []
+    for line in picture.splitlines():
+        folder = line.split()[1] if "subgraph" in line else "" if line.strip() == "end" else folder
+        places += [folder + place for place in re.findall(r'\["([\w./]+)<br/>', line)]
+    assert len(places) == len(set(places)) == 14
+    assert [place for place in places if not (ROOT / place).exists()] == []

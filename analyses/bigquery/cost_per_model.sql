@@ -1,4 +1,9 @@
--- BigQuery: bytes and list price of the last 30 days, per day and node of this project. `dbt compile --target prod --select
+-- What did each day and each node of this project cost on BigQuery, in the last 30 days?
+-- How to read: the dearest first within a day; `dollars` are the list price on demand, 6.25 a TiB: put in what your
+-- region costs. dbt puts a node's id on its jobs as a label (query-comment in dbt_project.yml).
+-- `dbt compile --target prod --select cost_per_model`, then run what is in target/compiled. It needs
+-- roles/bigquery.resourceViewer on the project.
+select
 -- cost_per_model`, then run what is in target/compiled. It needs roles/bigquery.resourceViewer on the project.
 -- dbt puts the node's id on every job as a label (query-comment in dbt_project.yml).
 -- 6.25 is dollars per TiB on demand: put in what your region costs.

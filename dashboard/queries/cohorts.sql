@@ -7,7 +7,10 @@ select
     {{ suppress_small('cohort_users') }} as cohort_users,
     {{ suppress_small('reachable_users') }} as reachable_users,
     {{ suppress_small('seen_users') }} as seen_users,
+    is_whole_cohort,
     is_whole_week,
 from {{ ref('rpt_chatfuel__signup_cohorts') }}
-where age_weeks <= 12
+where
+    platform = 'all'
+    and age_weeks <= 12
 order by bot_id, signup_week, age_weeks

@@ -1,4 +1,4 @@
-"""``python deploy/dbt_cloud/trigger.py``: run a job of dbt Cloud and wait for its end, on the loader's host.
+"""``python deploy/dbt_cloud/trigger.py``: run a job of dbt Cloud until it finishes, on the loader's host.
 
 Settings come from the environment: ``DBT_CLOUD_TOKEN`` (a service token that may run jobs),
 ``DBT_CLOUD_ACCOUNT_ID``, ``DBT_CLOUD_JOB_ID``, ``DBT_CLOUD_URL`` (https://cloud.getdbt.com),

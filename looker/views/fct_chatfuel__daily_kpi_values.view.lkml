@@ -3,16 +3,17 @@
 view: fct_chatfuel__daily_kpi_values {
   label: "Daily KPI values"
   sql_table_name: `@{dataset}.fct_chatfuel__daily_kpi_values` ;;
-  dimension: kpi_value_key { label: "KPI value key" description: "Identifies the row: a hash of bot, day and KPI." sql: ${TABLE}.kpi_value_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
+  dimension: kpi_value_key { label: "KPI value key" description: "Identifies the row: a hash of bot, day, KPI and platform." sql: ${TABLE}.kpi_value_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: kpi { label: "KPI" description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status." sql: ${TABLE}.kpi ;; type: string }
+  dimension: platform { label: "Platform" description: "`facebook`, `instagram`, or `all`: a row of its own, which is the sum of the others." sql: ${TABLE}.platform ;; type: string }
   dimension: users { label: "Users" description: "Users with an event of that day that counts, each once. Null on a day that no pull reports on. Null on those before the KPI was first counted, but for what carries its own time, as a sign-up does." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
   dimension: total_users { label: "Total users" description: "Standing total: users who meet the KPI's rule at the last pull that reports on the day. Unsubscribed users are left out of all but `unsubscribed`. For `new_subscribers` these are all reachable users, for `blocked` all blocked ones." sql: ${TABLE}.total_users ;; type: number value_format_name: decimal_0 }
   dimension: pull_count { label: "Pull count" description: "Pulls that report on the day. 0 is a gap." sql: ${TABLE}.pull_count ;; type: number value_format_name: decimal_0 }
   dimension: window_days { label: "Window days" description: "Days between the pull before the day's first and the day's last: the time that everything put on this day may have happened in. 1 is usual. Less: the day is not over, or was looked at only in part. More: pulls are missing before it, and what changed meanwhile is all put here. Null on a gap." sql: ${TABLE}.window_days ;; type: number value_format_name: decimal_1 }
   dimension_group: date { label: "Date" description: "The day, in `chatfuel_timezone`." sql: ${TABLE}.date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
-  measure: kpi_users { label: "KPI users" description: "Users with an event of the day that counts, added up over days." type: sum value_format_name: decimal_0 sql: ${TABLE}.users ;; drill_fields: [detail*] }
-  measure: kpi_active_users { label: "KPI active users" description: "Active users of each day, averaged over days." type: average value_format_name: decimal_1 sql: case when ${TABLE}.kpi = 'active_users' then ${TABLE}.users end ;; drill_fields: [detail*] }
-  set: detail { fields: [date_date, bot_id, kpi, users, total_users, pull_count, window_days] }
+  measure: kpi_users { label: "KPI users" description: "Users with an event of the day that counts, added up over days." type: sum value_format_name: decimal_0 sql: case when ${TABLE}.platform <> 'all' then ${TABLE}.users end ;; drill_fields: [detail*] }
+  measure: kpi_active_users { label: "KPI active users" description: "Active users of each day, averaged over days." type: average value_format_name: decimal_1 sql: case when ${TABLE}.kpi = 'active_users' and ${TABLE}.platform = 'all' then ${TABLE}.users end ;; drill_fields: [detail*] }
+  set: detail { fields: [date_date, bot_id, kpi, platform, users, total_users, pull_count, window_days] }
 }

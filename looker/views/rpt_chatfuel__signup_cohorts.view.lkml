@@ -3,9 +3,10 @@
 view: rpt_chatfuel__signup_cohorts {
   label: "Signup cohorts"
   sql_table_name: `@{dataset}.rpt_chatfuel__signup_cohorts` ;;
-  dimension: cohort_age_key { label: "Cohort age key" description: "Identifies the row: a hash of bot and both weeks." sql: ${TABLE}.cohort_age_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
+  dimension: cohort_age_key { label: "Cohort age key" description: "Identifies the row: a hash of bot, both weeks and platform." sql: ${TABLE}.cohort_age_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: age_weeks { label: "Age weeks" description: "Weeks from the one to the other." sql: ${TABLE}.age_weeks ;; type: number value_format_name: decimal_0 }
+  dimension: platform { label: "Platform" description: "`facebook`, `instagram`, or `all`: a row of its own, which is the sum of the others." sql: ${TABLE}.platform ;; type: string }
   dimension: cohort_users { label: "Cohort users" description: "All who signed up in the week and were in any pull, also those who are gone." sql: ${TABLE}.cohort_users ;; type: number value_format_name: decimal_0 }
   dimension: reachable_users { label: "Reachable users" description: "Those whom the bot could still reach at the end of the week observed." sql: ${TABLE}.reachable_users ;; type: number value_format_name: decimal_0 }
   dimension: seen_users { label: "Seen users" description: "Those who were seen since the week observed began." sql: ${TABLE}.seen_users ;; type: number value_format_name: decimal_0 }
@@ -17,5 +18,5 @@ view: rpt_chatfuel__signup_cohorts {
   dimension_group: observed_week { label: "Observed week" description: "The Monday of the week observed." sql: ${TABLE}.observed_week ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   dimension_group: observed_at { label: "Observed at" description: "The pull, UTC, that shows it." sql: ${TABLE}.observed_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
-  set: detail { fields: [signup_week_date, bot_id, age_weeks, cohort_users, reachable_users, seen_users, reachable_rate, seen_rate] }
+  set: detail { fields: [signup_week_date, bot_id, age_weeks, platform, cohort_users, reachable_users, seen_users, reachable_rate] }
 }

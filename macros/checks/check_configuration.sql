@@ -20,7 +20,7 @@
 {% endmacro %}
 
 {% macro check_variables() %}
-    {% for name in ['chatfuel_raw_schema', 'chatfuel_kpi_rules', 'chatfuel_known_gaps'] %}
+    {% for name in ['chatfuel_raw_schema', 'chatfuel_kpi_rules', 'chatfuel_known_gaps', 'chatfuel_bots'] %}
         {% if var(name) is not string or not var(name) or not chatfuel.consists_of(var(name), '-') %}
             {% do chatfuel.refuse_variable(name, "the name of a " ~ ('schema' if name == 'chatfuel_raw_schema' else 'model or seed')) %}
         {% endif %}

@@ -118,3 +118,16 @@
         cast({{ chatfuel.epoch_seconds(later) }} - {{ chatfuel.epoch_seconds(earlier) }} as {{ chatfuel.type_double() }}) / 86400, 2
     )
 {%- endmacro %}
+
+{# The hour of the day, 0 to 23, in chatfuel_timezone, of a UTC timestamp. #}
+{% macro local_hour(timestamp) %}
+    {{- return(adapter.dispatch('local_hour', 'chatfuel')(timestamp)) -}}
+{% endmacro %}
+
+{% macro default__local_hour(timestamp) -%}
+    extract(hour from ({{ timestamp }}) at time zone 'UTC' at time zone '{{ var("chatfuel_timezone") }}')
+{%- endmacro %}
+
+{% macro bigquery__local_hour(timestamp) -%}
+    extract(hour from {{ timestamp }} at time zone '{{ var("chatfuel_timezone") }}')
+{%- endmacro %}

@@ -9,3 +9,15 @@
         when 'matches' then {{ chatfuel.regexp_contains(attribute_value, rules ~ '.value') }}
     end
 {%- endmacro %}
+
+{#
+  Of grouped rows with a column kpi: the first of some KPIs that is among them, or the latest of a column in its rows.
+#}
+{% macro first_of_kpis(kpis, column=none) -%}
+    case
+        {%- for kpi in kpis %}
+        when max(case when kpi = '{{ kpi }}' then 1 end) = 1
+            then {{ "max(case when kpi = '" ~ kpi ~ "' then " ~ column ~ " end)" if column else "'" ~ kpi ~ "'" }}
+        {%- endfor %}
+    end
+{%- endmacro %}

@@ -23,6 +23,34 @@
     timestamp '9999-12-31 00:00:00' /* last new pull */
 {%- endmacro %}
 
+{#
+  The CTEs `pulls` and `new_events`: the new pulls, and the events that they show. Of bots that share a step, each has its
+  own new pulls.
+#}
+{% macro new_events() -%}
+pulls as (
+    select * from {{ ref('int_chatfuel__pulls') }}
+    where {{ in_new_pulls() }}
+),
+
+events as (
+    select * from {{ ref('fct_chatfuel__user_events') }}
+    where
+        observed_at >= {{ first_new_pull_at() }}
+        and observed_at <= {{ last_new_pull_at() }}
+        and {{ of_bots_with_new_pulls() }}
+),
+
+new_events as (
+    select events.*
+    from events
+    inner join pulls
+        on
+            events.bot_id = pulls.bot_id
+            and events.pull_id = pulls.pull_id
+)
+{%- endmacro %}
+
 {% macro fill_in_new_pulls(sql, step) %}
     {% set times = step | map(attribute='pulled_at') | sort %}
     {{ return(

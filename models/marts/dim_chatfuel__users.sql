@@ -1,3 +1,7 @@
+{%- set steps = setting('chatfuel_engagement_steps') | reverse | list %}
+{%- set opinions = setting('chatfuel_opinions') %}
+{#- nobody knows when a value was set that the first pull showed, or that was hidden for a while #}
+{%- set set_at = "case when start_reason in ('set', 'changed', 'user_appeared') then valid_from end" %}
 with
 
 user_presence as (
@@ -10,9 +14,12 @@ versions as (
 ),
 
 kpi_versions as (
-    select *
+    select
+        *,
+        {{ set_at }} as set_at,
     from {{ if_used('kpis', 'int_chatfuel__kpi_versions', {
-        'bot_id': 'string', 'chatfuel_user_id': 'string', 'kpi': 'string', 'settled_at': 'timestamp'
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'kpi': 'string', 'start_reason': 'string',
+        'valid_from': 'timestamp', 'settled_at': 'timestamp'
     }) }}
     where settled_at is null
 ),
@@ -44,6 +51,7 @@ profiles as (
         {%- for field in profile_fields() %}
             max(case when attribute_name = '{{ field }}' then attribute_value end) as {{ field | replace(' ', '_') }},
         {%- endfor %}
+        max(case when attribute_name = 'status' then {{ set_at }} end) as status_set_at,
     from versions
     where
         attribute_name in (
@@ -58,19 +66,14 @@ standings as (
     select
         bot_id,
         chatfuel_user_id,
-        case
-            {%- for step in setting('chatfuel_engagement_steps') | reverse %}
-                when max(case when kpi = '{{ step }}' then 1 end) = 1 then '{{ step }}'
-            {%- endfor %}
-        end as engagement_step,
-        case
-            {%- for opinion in setting('chatfuel_opinions') %}
-                when max(case when kpi = '{{ opinion }}' then 1 end) = 1 then '{{ opinion }}'
-            {%- endfor %}
-        end as opinion,
-        max(case when kpi = 'phone_numbers' then 1 end) = 1 as has_phone_number,
-        max(case when kpi = 'emails' then 1 end) = 1 as has_email,
-        max(case when kpi = 'unsubscribed' then 1 end) = 1 as is_unsubscribed,
+        {{ first_of_kpis(steps) }} as engagement_step,
+        {{ first_of_kpis(steps, 'set_at') }} as engagement_step_set_at,
+        {{ first_of_kpis(opinions) }} as opinion,
+        {{ first_of_kpis(opinions, 'set_at') }} as opinion_set_at,
+        {%- for kpi in ['phone_numbers', 'emails', 'unsubscribed'] %}
+            max(case when kpi = '{{ kpi }}' then 1 end) = 1 as has_{{ kpi }},
+            max(case when kpi = '{{ kpi }}' then set_at end) as {{ kpi }}_set_at,
+        {%- endfor %}
     from kpi_versions
     group by bot_id, chatfuel_user_id
 ),
@@ -115,6 +118,7 @@ final as (
             else 'facebook'
         end as platform,
         profiles.status,
+        profiles.status_set_at,
         users.is_present,
         profiles.gender,
         profiles.locale,
@@ -127,10 +131,15 @@ final as (
         users.disappeared_at,
         user_visits.last_seen_at,
         standings.engagement_step,
+        standings.engagement_step_set_at,
         standings.opinion,
-        coalesce(standings.has_phone_number, false) as has_phone_number,
-        coalesce(standings.has_email, false) as has_email,
-        coalesce(standings.is_unsubscribed, false) as is_unsubscribed,
+        standings.opinion_set_at,
+        coalesce(standings.has_phone_numbers, false) as has_phone_number,
+        standings.phone_numbers_set_at as phone_number_set_at,
+        coalesce(standings.has_emails, false) as has_email,
+        standings.emails_set_at as email_set_at,
+        coalesce(standings.has_unsubscribed, false) as is_unsubscribed,
+        standings.unsubscribed_set_at as unsubscribed_at,
         cast(coalesce(activity.event_count, 0) as {{ dbt.type_bigint() }}) as event_count,
         cast(coalesce(activity.visit_count, 0) as {{ dbt.type_bigint() }}) as visit_count,
         cast(coalesce(activity.attribute_event_count, 0) as {{ dbt.type_bigint() }}) as attribute_event_count,

@@ -42,6 +42,7 @@ kpis as (
     select distinct
         bot_id,
         kpi,
+        platform,
     from kpi_totals
 ),
 
@@ -50,6 +51,7 @@ calendar as (
         reported_bots.bot_id,
         days.date_day,
         kpis.kpi,
+        kpis.platform,
         coalesce(covered_days.pull_count, 0) as pull_count,
         covered_days.window_days,
         covered_days.last_pulled_at,
@@ -66,22 +68,35 @@ calendar as (
             and days.date_day = covered_days.activity_date
 ),
 
+-- Whoever is found on Instagram in the course of a day counts there, and once.
+users_of_days as (
+    select
+        bot_id,
+        activity_date,
+        kpi,
+        chatfuel_user_id,
+        max(platform) as platform,
+    from kpi_events
+    group by bot_id, activity_date, kpi, chatfuel_user_id
+),
+
 daily_users as (
     select
         bot_id,
         activity_date,
         kpi,
-        count(distinct chatfuel_user_id) as users,
-    from kpi_events
-    group by bot_id, activity_date, kpi
+        platform,
+        count(*) as users,
+    from users_of_days
+    group by bot_id, activity_date, kpi, platform
 ),
 
-final as (
+by_platform as (
     select
-        {{ hash_key(['calendar.bot_id', 'calendar.date_day', 'calendar.kpi']) }} as kpi_value_key,
         calendar.bot_id,
-        calendar.date_day as date,
+        calendar.date_day,
         calendar.kpi,
+        calendar.platform,
         -- a day without a pull is a gap; so are those before the KPI was counted, but for what carries its own time
         case
             when calendar.pull_count > 0 and kpi_totals.total_users is not null then coalesce(daily_users.users, 0)
@@ -96,11 +111,43 @@ final as (
             calendar.bot_id = daily_users.bot_id
             and calendar.date_day = daily_users.activity_date
             and calendar.kpi = daily_users.kpi
+            and calendar.platform = daily_users.platform
     left join kpi_totals
         on
             calendar.bot_id = kpi_totals.bot_id
             and calendar.last_pulled_at = kpi_totals.pulled_at
             and calendar.kpi = kpi_totals.kpi
+            and calendar.platform = kpi_totals.platform
+),
+
+kpi_values as (
+    select * from by_platform
+    union all
+    select
+        bot_id,
+        date_day,
+        kpi,
+        'all' as platform,
+        cast(sum(users) as {{ dbt.type_bigint() }}) as users,
+        cast(sum(total_users) as {{ dbt.type_bigint() }}) as total_users,
+        max(pull_count) as pull_count,
+        max(window_days) as window_days,
+    from by_platform
+    group by bot_id, date_day, kpi
+),
+
+final as (
+    select
+        {{ hash_key(['bot_id', 'date_day', 'kpi', 'platform']) }} as kpi_value_key,
+        bot_id,
+        date_day as date,
+        kpi,
+        platform,
+        users,
+        total_users,
+        pull_count,
+        window_days,
+    from kpi_values
 )
 
 select * from final

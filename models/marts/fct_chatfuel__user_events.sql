@@ -1,6 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
+        on_schema_change='append_new_columns',
         partition_by=chatfuel.partition_by_day('observed_at'),
         cluster_by=['bot_id', 'event_type', 'attribute_name', 'chatfuel_user_id'],
         meta={'all_pulls_at_once': true, 'started_at': 'observed_at'},
@@ -42,6 +43,13 @@ recipients as (
         and {{ of_bots_with_new_pulls() }}
 ),
 
+previous_steps as (
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__previous_steps', {
+        'bot_id': 'string', 'chatfuel_user_id': 'string', 'pull_id': 'string', 'engagement_step': 'string'
+    }) }}
+),
+
 visits as (
     select
         user_visits.bot_id,
@@ -51,6 +59,7 @@ visits as (
         pulls.pulled_at as observed_at,
         pulls.pull_id,
         user_visits.last_seen_at as occurred_at,
+        cast(null as {{ dbt.type_string() }}) as broadcast_id,
     from user_visits
     inner join pulls
         on
@@ -82,10 +91,7 @@ events_of_users as (
         cast(null as {{ dbt.type_string() }}) as broadcast_id,
     from presence_events
     union all
-    select
-        *,
-        cast(null as {{ dbt.type_string() }}) as broadcast_id,
-    from visits
+    select * from visits
     union all
     select * from receipts
 ),
@@ -156,12 +162,10 @@ attributed as (
     select
         events.*,
         last_broadcasts.broadcast_id as last_broadcast_id,
+        previous_steps.engagement_step,
     from events
-    left join last_broadcasts
-        on
-            events.bot_id = last_broadcasts.bot_id
-            and events.chatfuel_user_id = last_broadcasts.chatfuel_user_id
-            and events.pull_id = last_broadcasts.pull_id
+    left join last_broadcasts using (bot_id, chatfuel_user_id, pull_id)
+    left join previous_steps using (bot_id, chatfuel_user_id, pull_id)
 ),
 
 final as (
@@ -181,6 +185,7 @@ final as (
         occurred_at,
         {{ local_date('coalesce(occurred_at, ' ~ midpoint('observed_after', 'observed_at') ~ ')') }} as activity_date,
         coalesce(broadcast_id, last_broadcast_id) as broadcast_id,
+        engagement_step,
     from attributed
 )
 

@@ -6,6 +6,7 @@ with
 
 kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
+    where platform = 'all'
 ),
 
 reachable_changes as (

@@ -1,5 +1,9 @@
 {# A view: it is to tell of a night without a build too, and whether the last pull is old by the clock. #}
 {{ config(materialized='view') }}
+{%- set subjects = {
+    'Last pull': 'last_pull', 'Missed days': 'missed_days', 'Users': 'users', 'Attributes': 'attributes',
+    'Values': 'attribute_values', 'Events': 'events', 'KPIs': 'kpis'
+} %}
 
 with
 
@@ -18,8 +22,9 @@ missed_days as (
 kpi_values as (
     select *
     from {{ if_used('kpis', 'fct_chatfuel__daily_kpi_values', {
-        'bot_id': 'string', 'date': 'date', 'kpi': 'string', 'users': 'int64', 'pull_count': 'int64'
+        'bot_id': 'string', 'date': 'date', 'kpi': 'string', 'platform': 'string', 'users': 'int64', 'pull_count': 'int64'
     }) }}
+    where platform = 'all'
 ),
 
 numbered as (
@@ -89,91 +94,64 @@ last_kpis as (
     group by kpi_values.bot_id, kpi_values.date
 ),
 
-checks as (
-    select
-        bot_id,
-        1 as check_number,
-        'Last pull' as subject,
-        concat(
-            substr(cast(pulled_at as string), 1, 16), ' UTC, ', case when is_built then 'built' else 'not built yet' end
-        ) as state,
-        -- as the freshness of the ledger in _chatfuel__sources.yml
-        {{ is_older_than('pulled_at', 26) }} as is_problem,
-        'It is older than 26 hours: see why the last run of `python -m loader pull` failed, and pull again.' as remedy,
-    from last_pulls
-    union all
+-- What each check says of a bot; null where there is nothing to say.
+states as (
     select
         last_pulls.bot_id,
-        2 as check_number,
-        'Missed days' as subject,
+        concat(
+            substr(cast(last_pulls.pulled_at as string), 1, 16),
+            ' UTC, ',
+            case when last_pulls.is_built then 'built' else 'not built yet' end
+        ) as last_pull,
         case
             when unknown_gaps.days is null then 'none'
             else concat(
                 cast(unknown_gaps.days as string), ', from ', cast(unknown_gaps.first_date as string),
                 ' to ', cast(unknown_gaps.last_date as string)
             )
-        end as state,
-        unknown_gaps.days is not null as is_problem,
-        'Nobody can fetch them any more: add them to seeds/known_gaps.csv with the reason, then dbt build.' as remedy,
+        end as missed_days,
+        {{ count_and_change('last_pulls.users_rows', 'last_pulls.users_change') }} as users,
+        concat(
+            {{ count_and_change('last_pulls.attributes_rows', 'last_pulls.attributes_change') }},
+            case
+                when last_pulls.attributes_added is null then ''
+                else concat(
+                    '; ', cast(last_pulls.attributes_added as string), ' added, ',
+                    cast(last_pulls.attributes_retired as string), ' retired'
+                )
+            end
+        ) as attributes,
+        {{ count_and_change('last_pulls.user_attributes_rows', 'last_pulls.values_change') }} as attribute_values,
+        case
+            when last_pulls.is_built
+                then concat(cast(last_pulls.attribute_events as string), ' of attributes in the last pull')
+        end as events,
+        case
+            when last_days.date is not null
+                then concat(cast(last_days.date as string), ': ', coalesce(last_kpis.counts, 'all 0'))
+        end as kpis,
+        -- as the freshness of the ledger in _chatfuel__sources.yml
+        {{ is_older_than('last_pulls.pulled_at', 26) }} as is_late,
+        unknown_gaps.days is not null as misses_days,
     from last_pulls
     left join unknown_gaps
         on last_pulls.bot_id = unknown_gaps.bot_id
-    union all
-    select
-        bot_id,
-        3 as check_number,
-        'Users' as subject,
-        {{ count_and_change('users_rows', 'users_change') }} as state,
-        false as is_problem,
-        cast(null as string) as remedy,
-    from last_pulls
-    union all
-    select
-        bot_id,
-        4 as check_number,
-        'Attributes' as subject,
-        concat(
-            {{ count_and_change('attributes_rows', 'attributes_change') }},
-            case
-                when attributes_added is null then ''
-                else concat(
-                    '; ', cast(attributes_added as string), ' added, ', cast(attributes_retired as string), ' retired'
-                )
-            end
-        ) as state,
-        false as is_problem,
-        cast(null as string) as remedy,
-    from last_pulls
-    union all
-    select
-        bot_id,
-        5 as check_number,
-        'Values' as subject,
-        {{ count_and_change('user_attributes_rows', 'values_change') }} as state,
-        false as is_problem,
-        cast(null as string) as remedy,
-    from last_pulls
-    union all
-    select
-        bot_id,
-        6 as check_number,
-        'Events' as subject,
-        concat(cast(attribute_events as string), ' of attributes in the last pull') as state,
-        false as is_problem,
-        cast(null as string) as remedy,
-    from last_pulls
-    where is_built
-    union all
-    select
-        last_days.bot_id,
-        7 as check_number,
-        'KPIs' as subject,
-        concat(cast(last_days.date as string), ': ', coalesce(last_kpis.counts, 'all 0')) as state,
-        false as is_problem,
-        cast(null as string) as remedy,
-    from last_days
+    left join last_days
+        on last_pulls.bot_id = last_days.bot_id
     left join last_kpis
-        on last_days.bot_id = last_kpis.bot_id
+        on last_pulls.bot_id = last_kpis.bot_id
+),
+
+checks as (
+    {%- for subject, state in subjects.items() %}
+        select
+            *,
+            {{ loop.index }} as check_number,
+            '{{ subject }}' as subject,
+            {{ state }} as state,
+        from states
+        {{ "union all" if not loop.last }}
+    {%- endfor %}
 ),
 
 final as (
@@ -183,9 +161,15 @@ final as (
         cast(check_number as {{ dbt.type_bigint() }}) as check_number,
         subject,
         state,
-        is_problem,
-        case when is_problem then remedy end as remedy,
+        case check_number when 1 then is_late when 2 then misses_days else false end as is_problem,
+        case
+            when check_number = 1 and is_late
+                then 'It is older than 26 hours: see why the last `python -m loader pull` failed, and pull again.'
+            when check_number = 2 and misses_days
+                then 'Nobody can fetch them any more: add them to seeds/known_gaps.csv with the reason, then dbt build.'
+        end as remedy,
     from checks
+    where state is not null
 )
 
 select * from final

@@ -27,7 +27,7 @@ last_known as (
     qualify row_number() over (partition by bot_id order by pulled_at desc) = 1
 ),
 
-weeks as (
+whole_weeks as (
     select
         bot_id,
         week,
@@ -35,35 +35,37 @@ weeks as (
             sum({{ move }}) as {{ move }},
         {%- endfor %}
     from reachable_changes
-    where activity_date is not null
     group by bot_id, week
     -- a week is whole if the windows of its pulls are about seven days, and each pull tells what moved
     having
         sum(window_days) between 6.5 and 7.5
-        and count(*) = count(appeared)
+        and count(*) = count(reachable_changes.appeared)
 ),
 
 -- Of the last four weeks that are over, those that are whole.
 paces as (
     select
-        weeks.bot_id,
+        past.bot_id,
         count(*) as weeks,
-        min(weeks.week) as first_week,
-        max(weeks.week) as last_week,
+        min(past.week) as first_week,
+        max(past.week) as last_week,
         {%- for move in moves %}
-            cast(sum(weeks.{{ move }}) as {{ type_double() }}) / count(*) as {{ move }}_a_week,
+            cast(sum(past.{{ move }}) as {{ type_double() }}) / count(*) as {{ move }}_a_week,
         {%- endfor %}
         cast(
-            sum(weeks.appeared + weeks.returned + weeks.unblocked - weeks.blocked - weeks.disappeared)
+            sum(
+                past.appeared + past.returned + past.unblocked
+                - past.blocked - past.disappeared
+            )
             as {{ type_double() }}
         ) / count(*) as change_a_week,
-    from weeks
+    from whole_weeks as past
     inner join bots
-        on weeks.bot_id = bots.bot_id
+        on past.bot_id = bots.bot_id
     where
-        {{ days_between('weeks.week', 'bots.last_date') }} >= 6
-        and {{ days_between('weeks.week', 'bots.last_date') }} < 34
-    group by weeks.bot_id
+        {{ days_between('past.week', 'bots.last_date') }} >= 6
+        and {{ days_between('past.week', 'bots.last_date') }} < 34
+    group by past.bot_id
 ),
 
 final as (

@@ -10,13 +10,26 @@ users as (
 ),
 
 -- Who left the base altogether still counts as one of those who had signed up.
-cohorts as (
+cohorts_by_platform as (
     select
         bot_id,
         cast({{ week_start(local_date('signed_up_at')) }} as date) as signup_week,
+        platform,
         count(*) as cohort_users,
     from users
-    group by bot_id, cast({{ week_start(local_date('signed_up_at')) }} as date)
+    group by bot_id, cast({{ week_start(local_date('signed_up_at')) }} as date), platform
+),
+
+cohorts as (
+    select * from cohorts_by_platform
+    union all
+    select
+        bot_id,
+        signup_week,
+        'all' as platform,
+        cast(sum(cohort_users) as {{ dbt.type_bigint() }}) as cohort_users,
+    from cohorts_by_platform
+    group by bot_id, signup_week
 ),
 
 pull_dates as (
@@ -31,39 +44,63 @@ pull_dates as (
 week_ends as (
     select *
     from cohort_states
-    qualify
-        row_number() over (
-            partition by bot_id, signup_week, observed_week
-            order by pulled_at desc
-        ) = 1
+    qualify rank() over (partition by bot_id, observed_week order by pulled_at desc) = 1
+),
+
+-- Pulls of releases that did not tell platforms apart have rows without one.
+states as (
+    select
+        bot_id,
+        signup_week,
+        observed_week,
+        pulled_at,
+        platform,
+        reachable_users,
+        seen_users,
+    from week_ends
+    where platform is not null
+    union all
+    select
+        bot_id,
+        signup_week,
+        observed_week,
+        pulled_at,
+        'all' as platform,
+        sum(reachable_users) as reachable_users,
+        sum(seen_users) as seen_users,
+    from week_ends
+    group by bot_id, signup_week, observed_week, pulled_at
 ),
 
 final as (
     select
-        {{ hash_key(['week_ends.bot_id', 'week_ends.signup_week', 'week_ends.observed_week']) }} as cohort_age_key,
-        week_ends.bot_id,
-        week_ends.signup_week,
-        week_ends.observed_week,
+        {{ hash_key(['states.bot_id', 'states.signup_week', 'states.observed_week', 'states.platform']) }}
+            as cohort_age_key,
+        states.bot_id,
+        states.signup_week,
+        states.observed_week,
         cast(
-            {{ days_between('week_ends.signup_week', 'week_ends.observed_week') }}
+            {{ days_between('states.signup_week', 'states.observed_week') }}
             / 7 as {{ dbt.type_bigint() }}
         ) as age_weeks,
-        cohorts.cohort_users,
-        cast(week_ends.reachable_users as {{ dbt.type_bigint() }}) as reachable_users,
-        cast(week_ends.seen_users as {{ dbt.type_bigint() }}) as seen_users,
-        {{ rate('week_ends.reachable_users', 'cohorts.cohort_users') }} as reachable_rate,
-        {{ rate('week_ends.seen_users', 'cohorts.cohort_users') }} as seen_rate,
-        pull_dates.first_date < week_ends.signup_week as is_whole_cohort,
-        {{ days_between('week_ends.observed_week', 'pull_dates.last_activity_date') }}
+        states.platform,
+        coalesce(cohorts.cohort_users, 0) as cohort_users,
+        cast(states.reachable_users as {{ dbt.type_bigint() }}) as reachable_users,
+        cast(states.seen_users as {{ dbt.type_bigint() }}) as seen_users,
+        {{ rate('states.reachable_users', 'cohorts.cohort_users') }} as reachable_rate,
+        {{ rate('states.seen_users', 'cohorts.cohort_users') }} as seen_rate,
+        pull_dates.first_date < states.signup_week as is_whole_cohort,
+        {{ days_between('states.observed_week', 'pull_dates.last_activity_date') }}
         >= 6 as is_whole_week,
-        week_ends.pulled_at as observed_at,
-    from week_ends
-    inner join cohorts
+        states.pulled_at as observed_at,
+    from states
+    left join cohorts
         on
-            week_ends.bot_id = cohorts.bot_id
-            and week_ends.signup_week = cohorts.signup_week
+            states.bot_id = cohorts.bot_id
+            and states.signup_week = cohorts.signup_week
+            and states.platform = cohorts.platform
     inner join pull_dates
-        on week_ends.bot_id = pull_dates.bot_id
+        on states.bot_id = pull_dates.bot_id
 )
 
 select * from final

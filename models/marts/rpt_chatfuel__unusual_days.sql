@@ -4,7 +4,8 @@ with
 kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
     where
-        users is not null
+        platform = 'all'
+        and users is not null
         and window_days >= 0.75
         and window_days <= 1.25
 ),

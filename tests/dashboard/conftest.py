@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 import pytest
 
-from dashboard.browser import is_installed
+from dashboard import build
+from dashboard.browser import chromium, is_installed
+from tests.dashboard.made import tables
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,52 @@ def chromium_is_there():
         pytest.fail(missing, pytrace=False)
     if not is_installed():
         pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_is_there):
+    """One for all tests of the page: opened in another state, it is a page that was never there before."""
+    with chromium() as chrome:
+        yield chrome
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_the_console(request):
+    yield
+    if "browser" in request.fixturenames:
+        assert request.getfixturevalue("browser").get_log("browser") == []
+
+
+@pytest.fixture(scope="session")
+def save(tmp_path_factory):
+    """Return a function that makes a page of what the queries would give."""
+
+    def saved(tables):
+        path = tmp_path_factory.mktemp("page") / "dashboard.html"
+        path.write_text(build.page(tables), encoding="utf-8")
+        return path
+
+    return saved
+
+
+@pytest.fixture(scope="session")
+def made(save):
+    """A page of made numbers."""
+    return save(tables())
+
+
+@contextmanager
+def seen_on(browser, width, height, *, is_phone=False, media="", scheme="light"):
+    """Show the page on another screen, on paper, or to a reader who prefers the dark."""
+
+    def show(width, height, is_phone, media, scheme):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+    show(width, height, is_phone, media, scheme)
+    try:
+        yield
+    finally:
+        show(1280, 900, False, "", "light")

@@ -1,143 +1,53 @@
-"""What the page does with dates, Back, paper, colours and groups that are left out."""
+"""What the page does with dates, Back, addresses, files, and what cannot be told."""
 
 from __future__ import annotations
 
-import base64
 import re
-from itertools import combinations
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from dashboard import build
-from dashboard.browser import chromium, open_page, wait_until_drawn
-from tests.dashboard.colours import SIGHT, delta_e, lab
+from dashboard.browser import open_page, wait_until_drawn
+from tests.dashboard.made import DAYS, table, tables
 from tests.pipeline.project import ROOT
 
 # one worker of pytest-xdist runs them all, in one browser
 pytestmark = pytest.mark.xdist_group("dashboard")
 
-DAYS = [f"2024-05-{day:02}" for day in range(1, 32)]
-STEPS = "lead,hot_lead,advocate,hero"
+MONTH = "from=2024-05-01&to=2024-05-31"
+CELLS = """
+    return [...document.querySelectorAll(arguments[0])].map(row => [...row.cells].map(cell => cell.firstChild.textContent))
+"""
+TEXTS = "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)"
 
 
-def table(columns, *rows):
-    return (
-        dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        if rows
-        else {name: [] for name in columns}
-    )
+def text(browser):
+    return browser.find_element("id", "main").text
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    """A page of made numbers: a month of pulls, two groups too small to show, one broadcast."""
-    followed = [
-        "seen",
-        "active_users",
-        "phone_numbers",
-        "emails",
-        "moved_up",
-        "unsubscribed",
-        "blocked",
-        "left",
-    ]
-    moves = ["at_start", "appeared", "returned", "unblocked", "blocked", "disappeared", "at_end"]
-    kpis = ["new_subscribers", "active_users", "blocked", "unsubscribed", "support", "oppose"]
-    tables = {
-        "settings": table(
-            ["engagement_steps", "opinions", "timezone", "attribution_days", "min_group"],
-            (STEPS, "support,on_the_fence,oppose", "Europe/Berlin", 7, 10),
-        ),
-        "pulls": table(
-            ["bot_id", "date", "pulled_at", "users", "attributes"],
-            *(("bot", day, f"{day}T07:30:00Z", 1200, 5) for day in DAYS),
-        ),
-        "kpis": table(
-            ["bot_id", "date", "kpi", "pull_count", "users", "total_users"],
-            *(("bot", day, kpi, 1, 10, 1000) for kpi in kpis for day in DAYS),
-        ),
-        # grows by one a day; no pull on the 3rd, and the 4th stands for two days
-        "base": table(
-            ["bot_id", "date", "pull_count", "window_days", *(f"reachable_{move}" for move in moves)],
-            *(
-                ("bot", day, 0, *[None] * 8)
-                if day == DAYS[2]
-                else ("bot", day, 1, 2.0 if day == DAYS[3] else 1.0, number, 3, 1, 1, 2, 2, number + 1)
-                for day, number in zip(DAYS, [1000, 1001, None, *range(1002, 1030)], strict=True)
-            ),
-        ),
-        "ages": table(
-            ["bot_id", "broadcast_key", "age_days", "matures_at", "is_mature", "recipients", "open_rate", "click_rate",
-             "compared_broadcasts", "usual_open_rate", "usual_click_rate"],
-            ("bot", "b1", 1, "2024-05-11T17:10:00Z", True, 1000, 0.2, 0.05, 0, None, None),
-            ("bot", "b1", 2, "2024-05-12T17:10:00Z", True, 1000, 0.3, 0.08, 0, None, None),
-            ("bot", "b2", 1, "2024-05-29T17:10:00Z", True, 1000, 0.12, 0.07, 1, 0.2, 0.05),
-            ("bot", "b2", 2, "2024-05-30T17:10:00Z", True, 1000, 0.26, 0.09, 1, 0.3, 0.08),
-            ("bot", "b2", 3, "2024-05-31T17:10:00Z", False, None, None, None, 0, None, None),
-        ),
-        "unusual": table(
-            ["bot_id", "date", "kpi", "users", "usual_users", "expected_from", "expected_to", "spreads_off", "compared_days",
-             "nearest_broadcast_key"],
-            ("bot", DAYS[28], "blocked", 40, 10.0, 0.5, 19.5, 9.5, 4, "b2"),
-            ("bot", DAYS[20], "active_users", 0, 40.0, 20.0, 60.0, -6.3, 3, None),
-        ),
-        "definitions": table(
-            ["name", "description"],
-            ("reachable_blocked", "Users who <b>blocked</b> the bot."),
-            ("blocked", "Blocked it."),
-        ),
-        "transitions": table(
-            ["bot_id", "date", "from_step", "to_step", "users"],
-            ("bot", DAYS[8], "none", "lead", 12),
-            ("bot", DAYS[9], "none", "lead", None),
-            ("bot", DAYS[9], "lead", "advocate", None),
-        ),
-        "broadcasts": table(
-            ["bot_id", "broadcast_key", "sent_at", "date", "message", "audience", "recipients", "opened", "clicked",
-             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "matures_at", "is_mature"],
-            ("bot", "b1", "2024-05-10T17:10:00Z", DAYS[9], "=1+1", "all " * 60, 1000, 500, 100, 9, 0.5, 0.1, 0.009, 990,
-             *[20] * len(followed), "2024-05-17T17:10:00Z", True),
-            ("bot", "b2", "2024-05-28T17:10:00Z", DAYS[27], "Come", "all", 1000, 120, 10, 9, 0.12, 0.01, 0.009, 990,
-             None, *[99] * (len(followed) - 1), "2024-06-04T17:10:00Z", False),
-        ),
-        "cohorts": table(
-            ["bot_id", "date", "age_weeks", "cohort_users", "reachable_users", "seen_users", "is_whole_week"],
-            ("bot", "2024-05-20", 0, 100, 90, 80, True),
-            ("bot", "2024-05-20", 1, 100, 70, None, False),
-        ),
-        "catalogue": table(["bot_id", "date", "attribute_name", "change"]),
-        "attributes": table(["bot_id", "attributes", "empty_attributes", "still_attributes"], ("bot", 5, 0, 0)),
-    }  # fmt: skip
-    path = tmp_path_factory.mktemp("made") / "dashboard.html"
-    path.write_text(build.page(tables), encoding="utf-8")
-    return path
+def cells_of_heat_map(browser, title):
+    return browser.execute_script(TEXTS, f"[aria-label='{title}'] .mark-text.role-mark text")
 
 
-@pytest.fixture(scope="module")
-def browser(chromium_is_there):
-    with chromium() as chrome:
-        yield chrome
-
-
-def date_of(browser, field):
-    return browser.execute_script("return document.getElementById(arguments[0]).value", field)
+def number(text):
+    return int(re.sub(r"\D", "", text))
 
 
 @pytest.mark.parametrize(
     ("field", "typed", "range_"),
     [("from", "05032024", ("2024-05-03", "2024-05-30")), ("to", "05252024", ("2024-05-20", "2024-05-25"))],
 )
-def test_a_date_typed_by_keyboard_is_taken_as_it_is_typed(browser, file, field, typed, range_):
-    open_page(browser, file, "page=overview&from=2024-05-20&to=2024-05-30")
+def test_a_date_typed_by_keyboard_is_taken_as_it_is_typed(browser, made, field, typed, range_):
+    open_page(browser, made, "page=overview&from=2024-05-20&to=2024-05-30")
     browser.find_element("id", field).send_keys(typed + Keys.TAB)
     wait_until_drawn(browser)
-    assert (date_of(browser, "from"), date_of(browser, "to")) == range_
+    dates = browser.execute_script("return ['from', 'to'].map(field => document.getElementById(field).value)")
+    assert tuple(dates) == range_
     assert "from={}&to={}".format(*range_) in browser.current_url
 
 
-def test_back_shows_the_page_before(browser, file):
-    open_page(browser, file, "page=overview")
+def test_back_shows_the_page_before(browser, made):
+    open_page(browser, made, "page=overview")
     for name in ("broadcasts", "data"):
         browser.find_element("css selector", f"[data-page={name}]").click()
         wait_until_drawn(browser)
@@ -148,95 +58,137 @@ def test_back_shows_the_page_before(browser, file):
         assert f"page={name}" in browser.current_url
 
 
-def number(text):
-    return int(re.sub(r"\D", "", text))
-
-
 @pytest.mark.parametrize(("start", "end"), [("2024-05-01", "2024-05-31"), ("2024-05-10", "2024-05-10")])
-def test_the_base_adds_up_in_every_range(browser, file, start, end):
-    open_page(browser, file, f"page=overview&from={start}&to={end}")
-    start_, *moved, end_ = browser.execute_script(
-        "return [...document.querySelectorAll('.part b')].map(part => part.textContent)"
-    )
-    assert all(text[0] in "+−" for text in moved)
-    change = sum(number(text) * (1 if text[0] == "+" else -1) for text in moved)
+def test_what_is_shown_of_the_base_adds_up_in_every_range(browser, made, start, end):
+    open_page(browser, made, f"page=overview&from={start}&to={end}")
+    start_, *moved, end_ = browser.execute_script(TEXTS, ".part b")
+    assert all(each[0] in "+−" for each in moved)
+    change = sum(number(each) * (1 if each[0] == "+" else -1) for each in moved)
     assert number(start_) + change == number(end_)
-    assert ("4 May 2024 (2.0)" in browser.find_element("id", "main").text) == (start == "2024-05-01")
+    grown, new, back, lost = map(number, re.findall(r"\d+ (?:more|new|back|lost)", text(browser)))
+    assert (grown, new + back - lost) == (change, change)
+    assert ("4 May 2024 (2.0)" in text(browser)) == (start == "2024-05-01")
 
 
-def test_a_question_mark_tells_what_a_number_means_in_the_words_of_its_column(browser, file):
-    open_page(browser, file, "page=overview&from=2024-05-01&to=2024-05-31")
-    part = browser.find_element("css selector", "[data-part=reachable_blocked]")
-    assert "the bot" not in part.text
-    part.find_element("css selector", ".why").click()
-    assert "Users who <b>blocked</b> the bot." in part.text
-
-
-def test_what_is_unusual_and_the_last_broadcasts_at_equal_age_are_told(browser, file):
-    open_page(browser, file, "page=overview&from=2024-05-01&to=2024-05-31")
-    unusual, last = browser.execute_script(
-        "return ['#unusual', '#last-broadcasts'].map(id => [...document.querySelectorAll(`${id} tbody tr`)].map(row =>"
-        " [...row.cells].map(cell => cell.firstChild.textContent)))"
+def test_platforms_add_up_to_the_cards(browser, made):
+    open_page(browser, made, f"page=overview&{MONTH}")
+    rows = browser.execute_script(CELLS, "#platforms tbody tr")
+    cards = browser.execute_script(
+        "return [...document.querySelectorAll('.card')].map(card => [card.dataset.card, card.querySelector('.value').textContent])"
     )
-    assert unusual == [
-        ["29 May 2024", "Blocked", "40", "1 to 20", "▲ 9.5", "Come"],
+    assert len(rows) == 4
+    shown = {name: total for name, *_, total in rows}
+    assert {name: shown[name] for name, _ in cards if "a day" not in name} == {
+        name: value for name, value in cards if "a day" not in name
+    }
+    assert shown["Active users"] == "310"
+    assert {
+        number(facebook) + number(instagram) - number(total) for _, facebook, instagram, total in rows
+    } == {0}
+
+
+def test_moves_by_step_and_by_day_are_the_same_moves(browser, made):
+    open_page(browser, made, f"page=journeys&{MONTH}")
+    by_step = sum(number("0" + cell) for cell in cells_of_heat_map(browser, "From step to step"))
+    by_day = browser.execute_script(
+        "document.querySelector(\"[aria-label='Up and down'] details\").open = true;"
+        f"return new Promise(done => setTimeout(() => done((() => {{ {CELLS} }})()), 100))".replace(
+            "arguments[0]", "\"[aria-label='Up and down'] details tbody tr\""
+        )
+    )
+    assert sum(number(cells[2]) for cells in by_day) == by_step == 12
+
+
+def test_in_short_it_is_said_whether_we_grow_and_whether_the_last_broadcast_was_better(browser, made):
+    open_page(browser, made, f"page=overview&{MONTH}")
+    growing, broadcast, look = browser.execute_script(
+        "return [...document.querySelectorAll('#short dd')].map(each => each.firstChild.textContent)"
+    )
+    assert growing == (
+        "30 more reachable users from 1 May 2024 to 31 May 2024: 90 new, 60 back, 120 lost."
+        " At the pace of the last 3 whole weeks: 7 fewer a week."
+    )
+    assert broadcast == (
+        "That of 28 May 2024, after 2 days: opened by 26.0 %, usual are 30.0 %; clicked by 9.0 %, usual are 8.0 %."
+    )
+    assert look == (
+        "Blocked on 29 May 2024: 40 users, where 0.5 to 19.5 were to be expected. It is the farthest off of 2."
+    )
+
+
+def test_a_question_mark_tells_what_a_number_means_in_the_words_of_its_column(browser, made):
+    open_page(browser, made, f"page=overview&{MONTH}")
+    told = browser.find_element("id", "meaning")
+    for asked, words in (
+        ("[data-part=reachable_blocked]", "Users who <b>blocked</b> the bot."),
+        ("[data-card=Blocked]", "Blocked it."),
+        ("[data-card=Unsubscribed]", "Users of any KPI."),
+    ):
+        browser.find_element("css selector", f"{asked} .why").click()
+        assert told.text == words
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not told.is_displayed()
+
+
+def test_what_is_unusual_and_the_last_broadcasts_at_equal_age_are_told(browser, made):
+    open_page(browser, made, f"page=overview&{MONTH}")
+    assert browser.execute_script(CELLS, "#unusual tbody tr") == [
+        ["29 May 2024", "Blocked", "40", "0.5 to 19.5", "▲ 9.5", "Come"],
         ["21 May 2024", "Active users", "0", "20 to 60", "▼ 6.3", "none in the two days before"],
     ]
-    assert sorted(last, reverse=True) == [
+    assert browser.execute_script(CELLS, "#last-broadcasts tbody tr") == [
         ["28 May 2024", "Come", "2 days", "26.0 %", "▼ 4.0 points", "9.0 %", "▲ 1.0 points"],
         ["10 May 2024", "=1+1", "2 days", "30.0 %", "–", "8.0 %", "–"],
     ]
 
 
-def test_a_broadcast_has_a_page_at_an_address_of_its_own(browser, file):
-    open_page(browser, file, "page=broadcasts&from=2024-05-01&to=2024-05-31&broadcast=b2")
-    text = browser.find_element("id", "main").text
-    assert "Not over: counts until 4 Jun 2024, 17:10 UTC." in text
-    assert "Not yet 3 days old: no number." in text
-    outcomes = browser.execute_script(
-        "return [...document.querySelectorAll('#outcomes tbody tr')].map(row => [...row.cells].map(cell => cell.firstChild.textContent))"
-    )
-    assert outcomes[:2] == [["Seen", "fewer than 10", "left out"], ["Active", "99", "10.0 %"]]
+def test_a_broadcast_has_a_page_at_an_address_of_its_own(browser, made):
+    open_page(browser, made, f"page=broadcasts&{MONTH}&broadcast=b2")
+    assert "Not over: counts until 4 Jun 2024, 17:10 UTC." in text(browser)
+    assert "Grey: it is not so old yet; 3 days on 31 May 2024, 17:10 UTC" in text(browser)
+    outcomes = browser.execute_script(CELLS, "#outcomes tbody tr")
+    assert outcomes[:2] == [["Seen", "< 10", "left out"], ["Active", "99", "10.0 %"]]
     browser.find_element("id", "all-broadcasts").click()
     wait_until_drawn(browser)
     browser.find_element("css selector", "#broadcasts tr[data-key=b1] a").click()
     wait_until_drawn(browser)
     assert "broadcast=b1" in browser.current_url
-    assert "Broadcast of 10 May 2024" in browser.find_element("id", "main").text
+    assert "Broadcast of 10 May 2024" in text(browser)
     browser.back()
     wait_until_drawn(browser)
     assert browser.find_elements("id", "broadcasts")
 
 
-def test_a_week_that_is_not_over_is_marked_in_the_cohorts(browser, file):
-    open_page(browser, file, "page=journeys&from=2024-05-01&to=2024-05-31")
-    cells = browser.execute_script(
-        "return [...document.querySelectorAll('[aria-label=\"Cohorts\"] .mark-text.role-mark text')].map(cell => cell.textContent)"
-    )
-    assert sorted(cells) == ["70 % …", "90 %"]
-    assert "With …: the week is not over." in browser.find_element("id", "main").text
+def test_a_week_that_is_not_over_is_hollow_and_one_seen_in_part_is_marked(browser, made):
+    open_page(browser, made, f"page=journeys&{MONTH}")
+    assert sorted(cells_of_heat_map(browser, "Cohorts")) == ["100 %", "70 %", "90 %", "left out"]
+    hollow = "[aria-label='Cohorts'] .mark-rect path[stroke-dasharray]"
+    assert len(browser.find_elements("css selector", hollow)) == 2
+    assert "Hollow: the week is not over, and counts until 2 Jun 2024." in text(browser)
+    assert "22 Apr 2024 *" in text(browser)
 
 
-def test_groups_left_out_are_no_zero(browser, file):
-    open_page(browser, file, "page=journeys&from=2024-05-01&to=2024-05-31")
-    cells = browser.execute_script(
-        "return [...document.querySelectorAll('[aria-label=\"From step to step\"] .mark-text.role-mark text')]"
-        ".map(cell => cell.textContent).filter(text => text !== '0')"
-    )
-    assert sorted(cells) == ["12+", "left out"]
+def test_groups_left_out_are_no_zero(browser, made):
+    open_page(browser, made, f"page=journeys&{MONTH}")
+    cells = cells_of_heat_map(browser, "From step to step")
+    assert sorted(cell for cell in cells if cell != "0") == ["12+", "left out"]
     assert (
-        "Left out, and in no sum: 2 groups of fewer than 10 users." in browser.find_element("id", "main").text
+        "Left out, and in no sum: 2 groups of fewer than 10 users. A cross stands where some were."
+        in text(browser)
     )
+    open_page(browser, made, f"page=broadcasts&{MONTH}")
+    phones = browser.execute_script(TEXTS, "#broadcasts td[data-field=followed_by_phone_numbers]")
+    assert phones == ["< 10", "20"]
 
 
-def test_a_broadcast_whose_window_is_not_over_is_shown_as_unfinished(browser, file):
-    open_page(browser, file, "page=broadcasts&from=2024-05-01&to=2024-05-31")
-    sent, points = browser.execute_script(
-        "return [[...document.querySelectorAll('#broadcasts td[data-field=sent_at]')].map(cell => cell.textContent),"
-        " [...document.querySelectorAll('.mark-symbol path[aria-label]')].map(point =>"
-        " [point.getAttribute('aria-label').match(/State: ([a-z ]+)/)[1], point.getAttribute('fill')])]"
+def test_a_broadcast_whose_window_is_not_over_is_shown_as_unfinished(browser, made):
+    open_page(browser, made, f"page=broadcasts&{MONTH}")
+    sent = browser.execute_script(TEXTS, "#broadcasts td[data-field=sent_at]")
+    assert sorted(sent) == ["10 May 2024", "28 May 2024 · so far, until 4 Jun 2024"]
+    points = browser.execute_script(
+        "return [...document.querySelectorAll('.mark-symbol path[aria-label]')].map(point =>"
+        " [point.getAttribute('aria-label').match(/State: ([a-z ]+)/)[1], point.getAttribute('fill')])"
     )
-    assert sorted(sent) == ["10 May 2024", "28 May 2024 · so far"]
     card = re.search(r"--card: (#\w{6})", (ROOT / "dashboard" / "page.css").read_text())[1]
     assert {state: {fill == card for s, fill in points if s == state} for state, _ in points} == {
         "final": {False},
@@ -244,25 +196,68 @@ def test_a_broadcast_whose_window_is_not_over_is_shown_as_unfinished(browser, fi
     }
 
 
-def test_the_head_names_the_last_pull_and_whose_days_are_shown(browser, file):
-    open_page(browser, file, "page=overview")
+def test_the_head_names_the_last_pull_and_whose_days_are_shown(browser, made):
+    open_page(browser, made, "page=overview")
     shown = browser.find_element("id", "as-of").text
-    assert shown == "last pull 31 May 2024, 07:30 UTC; days are those of Europe/Berlin"
+    assert shown == "The campaign: last pull 31 May 2024, 07:30 UTC; days are those of Europe/Berlin"
 
 
-@pytest.mark.parametrize("name", ["overview", "broadcasts", "journeys", "data"])
-def test_every_chart_has_its_table(browser, file, name):
-    open_page(browser, file, f"page={name}&from=2024-05-01&to=2024-05-31")
-    charts, tables = browser.execute_script(
-        "const all = [...document.querySelectorAll('details')]; all.forEach(each => { each.open = true; });"
-        "return new Promise(done => setTimeout(() => done([document.querySelectorAll('.chart').length,"
-        " all.filter(each => each.querySelectorAll('tbody tr').length > 0).length]), 100))"
+def test_after_the_first_pull_the_page_says_why_it_is_empty(browser, save):
+    one = tables()
+    one |= {
+        name: table(list(one[name])) for name in ("kpis", "base", "ages", "unusual", "broadcasts", "pace")
+    }
+    one["pulls"] = {name: values[:1] for name, values in one["pulls"].items()}
+    open_page(browser, save(one), "page=overview")
+    assert "No KPI yet: one pull is the state to begin with" in text(browser)
+    assert browser.find_elements("css selector", ".card, #short dd") == []
+
+
+def test_after_a_gap_of_a_year_its_change_is_marked_as_that_of_many_days(browser, save):
+    late = tables()
+    base = late["base"]
+    base["date"][3:] = [f"2025{day[4:]}" for day in DAYS[3:]]
+    base["window_days"][3] = 366.0
+    late["kpis"]["date"] = base["date"] * (len(late["kpis"]["date"]) // len(DAYS))
+    page = save(late)
+    open_page(browser, page, "page=overview&from=2025-05-01&to=2025-05-31")
+    assert "Days that stand for more or less than one day: 4 May 2025 (366.0)." in text(browser)
+    assert "Hollow bars stand for more or less than the others." in text(browser)
+    notes = browser.execute_script(
+        "return [...document.querySelectorAll(\"[aria-label='Came and went'] .mark-rect path\")].map(bar =>"
+        " [bar.getAttribute('aria-label').includes('366.0 days'), bar.getAttribute('fill')])"
     )
-    assert charts == tables > 0
+    hollow = {fill for is_long, fill in notes if is_long}
+    assert len(hollow) == 1
+    assert hollow.isdisjoint(fill for is_long, fill in notes if not is_long)
+    open_page(browser, page, "page=overview&from=2025-04-20&to=2025-05-31")
+    assert "no full period before" in text(browser)
 
 
-def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, file):
-    open_page(browser, file, "page=broadcasts&from=2024-05-01&to=2024-05-31")
+SAVED = """
+    return new Promise(done => {
+        const saved = [];
+        const each = [...document.querySelectorAll('details')];
+        each.forEach(details => { details.open = true; });
+        setTimeout(() => {
+            const panels = [...document.querySelectorAll('.panel')].filter(panel => panel.querySelector('.chart, table'));
+            done(panels.map(panel => [panel.getAttribute('aria-label'), panel.querySelectorAll('.csv').length,
+                panel.querySelectorAll('tbody tr').length]));
+        }, 100);
+    });
+"""
+
+
+@pytest.mark.parametrize("name", ["overview", "broadcasts", "broadcasts&broadcast=b2", "journeys", "data"])
+def test_every_chart_and_every_table_can_be_saved_and_every_chart_is_a_table_too(browser, made, name):
+    open_page(browser, made, f"page={name}&{MONTH}")
+    panels = browser.execute_script(SAVED)
+    assert len(panels) >= 2
+    assert [(title, files, rows) for title, files, rows in panels if files != 1 or not rows] == []
+
+
+def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, made):
+    open_page(browser, made, f"page=broadcasts&{MONTH}")
     saved = browser.execute_script(
         "return new Promise(done => {"
         " URL.createObjectURL = (blob) => { blob.text().then(done); return 'data:,'; };"
@@ -270,51 +265,4 @@ def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, file
         " const details = document.querySelector('details'); details.open = true;"
         " setTimeout(() => details.querySelector('.csv').click(), 100); })"
     )
-    assert saved.splitlines()[2] == '"10 May 2024","Opened","0.5","1000","final","\'=1+1"'
-
-
-@pytest.mark.parametrize("name", ["overview", "broadcasts", "broadcasts&broadcast=b2", "journeys", "data"])
-def test_a_phone_of_360_pixels_shows_every_page(browser, file, name):
-    metrics = {"width": 360, "height": 780, "deviceScaleFactor": 1, "mobile": True}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
-        open_page(browser, file, f"page={name}&from=2024-05-01&to=2024-05-31")
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-    finally:
-        metrics = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-@pytest.mark.parametrize("name", ["overview", "broadcasts", "broadcasts&broadcast=b2", "journeys", "data"])
-def test_nothing_is_cut_on_paper(browser, file, name):
-    open_page(browser, file, f"page={name}&from=2024-05-01&to=2024-05-31")
-    a4 = {"width": 703, "height": 1032, "deviceScaleFactor": 1, "mobile": False}  # less 12 mm at each side
-    try:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", a4)
-        cut = browser.execute_script(
-            "return [...document.querySelectorAll('main *')]"
-            ".filter(each => each.getClientRects().length && each.getBoundingClientRect().right > 704)"
-            ".map(each => each.tagName)"
-        )
-        assert cut == []
-        pdf = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
-        assert base64.b64decode(pdf["data"]).startswith(b"%PDF")
-    finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-        back = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", back)
-
-
-@pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
-def test_colours_of_kinds_can_be_told_apart(mode, sight):
-    css = (ROOT / "dashboard" / "page.css").read_text()
-    block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[mode]
-    colours = dict(re.findall(r"--(c\d): (#\w{6})\b", block))
-    assert len(colours) == 6
-    near = {
-        (one, other): delta_e(lab(colours[one], sight), lab(colours[other], sight))
-        for one, other in combinations(colours, 2)
-    }
-    assert {pair: distance for pair, distance in near.items() if distance < 15} == {}
+    assert saved.splitlines()[1] == '"10 May 2024","Opened","0.5","1000","final","\'=1+1"'

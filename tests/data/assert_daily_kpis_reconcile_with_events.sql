@@ -5,6 +5,7 @@ with
 
 kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
+    where platform = 'all'
 ),
 
 events as {{ inlined() }} (

@@ -8,6 +8,7 @@ transitions as (
 
 kpi_values as (
     select * from {{ ref('fct_chatfuel__daily_kpi_values') }}
+    where platform = 'all'
 )
 
 select

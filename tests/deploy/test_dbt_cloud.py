@@ -84,6 +84,11 @@ class Cloud(BaseHTTPRequestHandler):
         pass
 
 
+WITHOUT_WAITING = (
+    "import runpy, sys, time; time.sleep = lambda _: None; runpy.run_path(sys.argv[1], run_name='__main__')"
+)
+
+
 @pytest.fixture
 def trigger():
     """Return a function that triggers against these answers; it returns the ended process and the requests."""
@@ -102,7 +107,7 @@ def trigger():
             "DBT_CLOUD_POLL_SECONDS": "0.05",
             **environment,
         }
-        command = [sys.executable, FOLDER / "trigger.py"]
+        command = [sys.executable, "-c", WITHOUT_WAITING, FOLDER / "trigger.py"]
         ended = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=60)
         assert "dbtc_secret" not in ended.stdout + ended.stderr
         return ended, handler.requests

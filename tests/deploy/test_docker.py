@@ -1,4 +1,4 @@
-"""The image and the compose file, as far as they can be judged without Docker; the entrypoint runs as it is."""
+"""The image and the compose file, as far as they can be judged without Docker; the entrypoint runs as it is (a whole night: `test_night.py`)."""
 
 from __future__ import annotations
 
@@ -41,13 +41,6 @@ def run(project, environment):
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400)
 
     return entrypoint
-
-
-@pytest.mark.slow
-def test_the_entrypoint_runs_a_night(run, project):
-    ended = run("night")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert (project / "data" / "site" / "index.html").exists()
 
 
 def test_the_entrypoint_stops_at_the_step_that_fails_and_tells(run, sandbox):

@@ -75,6 +75,16 @@ def test_what_runs_at_night_are_targets_of_make():
         assert re.search(rf"^{target}: ", makefile, re.MULTILINE), target
 
 
+def test_the_live_demo_is_what_make_builds_and_only_where_somebody_switched_it_on():
+    jobs = load(ROOT / ".github" / "workflows" / "live-demo.yml")["jobs"]
+    assert [step["run"] for step in jobs["build"]["steps"] if "run" in step] == ["make demo", "make site"]
+    assert jobs["build"]["steps"][-1]["with"] == {"path": "data/site"}
+    assert "vars.CHATFUEL_PUBLISH_DEMO == 'true'" in jobs["build"]["if"]
+    assert jobs["publish"]["needs"] == "build"
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert container["onCreateCommand"] == "make demo"
+
+
 def test_all_of_history_is_tested_on_the_sunday_line_of_the_schedule():
     workflow = load(ROOT / ".github" / "workflows" / "daily.yml")
     (weekly,) = [step for step in workflow["jobs"]["night"]["steps"] if step.get("run") == "make weekly"]

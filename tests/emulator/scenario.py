@@ -117,7 +117,7 @@ def told(folder: Path, emulator: Emulator, storage: tuple[str, Path]) -> Story:
             on_bigquery.load(by_hand)
             if day != 2:
                 on_duckdb.build(*WITHOUT_TESTS)
-                on_bigquery.build(*(WITHOUT_TESTS if day < 2 else ()))
+                on_bigquery.build("--write-json", *(WITHOUT_TESTS if day < 2 else ()))
                 results = json.loads((on_bigquery.target_path / "run_results.json").read_text())["results"]
                 by_name = {result["unique_id"].split(".")[2]: result for result in results}
                 builds.append(Build(list(on_bigquery.sent), by_name, relations(on_duckdb)))

@@ -23,7 +23,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.pipeline.bots import RAW_SCHEMA
-from tests.pipeline.project import Project
+from tests.pipeline.project import ROOT, Project
 
 START_SECONDS = 60
 GCP_PROJECT = "emulated"
@@ -54,17 +54,12 @@ class Emulator:
         with (folder / "emulator.log").open("w") as log:
             process = subprocess.Popen(
                 [
-                    *(
-                        Path(sys.executable).with_name("bqemulator"),
-                        "start",
-                        "--ephemeral",
-                        "--log-level",
-                        "warning",
-                    ),
+                    *(sys.executable, "-m", "tests.emulator.served", "start", "--ephemeral"),
+                    *("--log-level", "warning"),
                     *("--rest-port", str(rest_port), "--grpc-port", str(grpc_port)),
                 ],
                 cwd=folder,
-                env=os.environ | {"BQEMU_GCS_LOCAL_ROOT": str(buckets)},
+                env=os.environ | {"BQEMU_GCS_LOCAL_ROOT": str(buckets), "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

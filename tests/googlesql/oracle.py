@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import wasmtime
@@ -26,7 +26,7 @@ class _CachedConfig(wasmtime.Config):
 wasmtime.Config = _CachedConfig
 
 from zetasql import types  # noqa: E402
-from zetasql.api import Analyzer, PreparedQuery  # noqa: E402
+from zetasql.core.local_service import ZetaSqlLocalService, local_service_pb2  # noqa: E402
 
 Columns = dict[str, str]
 """Names and GoogleSQL types of a table's columns, in order."""
@@ -59,9 +59,12 @@ class Oracle:
     def __init__(self) -> None:
         self.tables: dict[str, Columns] = {}
         self._protos: dict[str, Any] = {}
+        self._registered: int | None = None
 
     def define(self, name: str, columns: Columns) -> None:
         """Adds a table, or replaces it; `name` is project.dataset.table."""
+        if self.tables.get(name) == columns:
+            return
         self.tables[name] = columns
         self._protos[name] = types.SimpleTable(
             name=name.split(".")[2],
@@ -72,7 +75,9 @@ class Oracle:
                 for column, kind in columns.items()
             ],
         ).to_proto()
-        self.__dict__.pop("_analyzer", None)
+        if self._registered is not None:
+            _ask("UnregisterCatalog", local_service_pb2.UnregisterRequest(registered_id=self._registered))
+            self._registered = None
 
     def analyse(self, node: str, statement: str) -> Columns | None:
         """Resolves a statement and gives the columns of a query or of what it creates; none for other statements.
@@ -80,15 +85,31 @@ class Oracle:
         Raises:
             RejectedError: BigQuery would refuse it.
         """
+        request = local_service_pb2.AnalyzeRequest(
+            options=_options(), registered_catalog_id=self._catalog(), sql_statement=statement
+        )
         try:
-            resolved = self._analyzer.analyze_statement(statement)
+            answer = _ask("Analyze", request, local_service_pb2.AnalyzeResponse)
         except Exception as error:
             raise RejectedError(f"{node}: {error}\n{statement}") from error
-        if not hasattr(resolved, "output_column_list"):
+        # one of many kinds of statement, which may be one of many kinds in turn, with what it has in common with others
+        resolved = answer.resolved_statement
+        while kind := next(iter(resolved.DESCRIPTOR.oneofs), None):
+            resolved = getattr(resolved, resolved.WhichOneof(kind.name))
+        parts = [resolved]
+        while "parent" in parts[-1].DESCRIPTOR.fields_by_name:
+            parts.append(parts[-1].parent)
+        found = {
+            field: getattr(part, field)
+            for part in parts
+            for field in ("output_column_list", "name_path")
+            if field in part.DESCRIPTOR.fields_by_name
+        }
+        if "output_column_list" not in found:
             return None
-        columns = {column.name: _type_name(column.column.type) for column in resolved.output_column_list}
-        if hasattr(resolved, "name_path"):
-            self.define(".".join(part for name in resolved.name_path for part in name.split(".")), columns)
+        columns = {column.name: _type_name(column.column.type) for column in found["output_column_list"]}
+        if "name_path" in found:
+            self.define(".".join(found["name_path"]), columns)
         return columns
 
     def evaluate(
@@ -108,45 +129,51 @@ class Oracle:
         # An input of its own even where the query reads none, so that there is one form of statement.
         inputs.append(f"oracle_query as ({query}\n)")
         statement = f"with {', '.join(inputs)} select to_json_string(t) from oracle_query as t"
+        request = local_service_pb2.EvaluateQueryRequest(
+            options=_options(), registered_catalog_id=self._catalog(), sql=statement
+        )
         try:
-            prepared = (
-                PreparedQuery.builder()
-                .set_sql(statement)
-                .set_analyzer_options(_options())
-                .set_catalog(self._analyzer.catalog)
-                .prepare()
-            )
-            with prepared:
-                table = prepared.execute().content.table_data
+            answer = _ask("EvaluateQuery", request, local_service_pb2.EvaluateQueryResponse)
         except Exception as error:
             raise RejectedError(f"{node}: {error}\n{query}") from error
-        return [json.loads(row.cell[0].string_value) for row in table.row] if table else []
+        return [json.loads(row.cell[0].string_value) for row in answer.content.table_data.row]
 
-    @cached_property
-    def _analyzer(self) -> Analyzer:
-        projects: dict[str, dict[str, list[Any]]] = {}
-        for name, proto in self._protos.items():
-            project, dataset, _ = name.split(".")
-            projects.setdefault(project, {}).setdefault(dataset, []).append(proto)
-        catalog = types.SimpleCatalog(
-            name="oracle",
-            catalog=[
-                types.SimpleCatalog(
-                    name=project,
-                    catalog=[
-                        types.SimpleCatalog(name=dataset, table=tables)
-                        for dataset, tables in datasets.items()
-                    ],
-                )
-                for project, datasets in projects.items()
-            ],
-            named_type=[
-                types.SimpleCatalog.NamedType(name=alias, type=types.Type(type_kind=_KINDS[kind]))
-                for alias, kind in _ALIASES.items()
-            ],
-            builtin_function_options=_functions(),
-        )
-        return Analyzer(_options(), catalog)
+    def _catalog(self) -> int:
+        """The number of the catalogue there; with each request it would be made anew, which takes longer than to analyse."""
+        if self._registered is None:
+            projects: dict[str, dict[str, list[Any]]] = {}
+            for name, proto in self._protos.items():
+                project, dataset, _ = name.split(".")
+                projects.setdefault(project, {}).setdefault(dataset, []).append(proto)
+            catalog = types.SimpleCatalog(
+                name="oracle",
+                catalog=[
+                    types.SimpleCatalog(
+                        name=project,
+                        catalog=[
+                            types.SimpleCatalog(name=dataset, table=tables)
+                            for dataset, tables in datasets.items()
+                        ],
+                    )
+                    for project, datasets in projects.items()
+                ],
+                named_type=[
+                    types.SimpleCatalog.NamedType(name=alias, type=types.Type(type_kind=_KINDS[kind]))
+                    for alias, kind in _ALIASES.items()
+                ],
+                builtin_function_options=_functions(),
+            ).to_proto()
+            request = local_service_pb2.RegisterCatalogRequest(simple_catalog=catalog)
+            answer = _ask("RegisterCatalog", request, local_service_pb2.RegisterResponse)
+            self._registered = answer.registered_id
+        return self._registered
+
+
+def _ask(method: str, request: Any, response: Any = None) -> Any:
+    """One call of the service inside the module; the package's own way turns every resolved node into a Python object."""
+    client = ZetaSqlLocalService.get_instance().wasm_client
+    arguments = (f"ZetaSqlLocalService_{method}", request)
+    return client.call_grpc_func(*arguments, response) if response else client.call_grpc_func(*arguments)
 
 
 def inline(columns: Columns, rows: list[dict[str, Any]]) -> str:

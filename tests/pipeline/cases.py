@@ -1,4 +1,4 @@
-"""The cases of DESIGN section 9, one bot each: its pulls in order, each as (when, users) or a Pull."""
+"""The cases that the history must get right, one bot each: its pulls in order, each as (when, users) or a Pull."""
 
 from __future__ import annotations
 

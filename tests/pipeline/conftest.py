@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from loader.cli import cli
 from sandbox.server import running
+from tests.pipeline.days import PULLS, copied, load
 from tests.pipeline.personal import clear, hashed, salt  # noqa: F401
 from tests.pipeline.project import Project
 
@@ -31,6 +32,27 @@ def target_path(tmp_path_factory):
 def project(tmp_path, target_path):
     """The project on an empty warehouse."""
     return Project(tmp_path / "warehouse.duckdb", target_path)
+
+
+@pytest.fixture(scope="session")
+def days(tmp_path_factory, target_path):
+    """The warehouse of the five days as it was after each day's build, by the number of pulls."""
+    project = Project(tmp_path_factory.mktemp("today") / "warehouse.duckdb", target_path)
+    stored = {}
+    for number, pull in enumerate(PULLS, start=1):
+        load(project, [pull])
+        project.build()
+        stored[number] = copied(project, tmp_path_factory.mktemp(f"day_{number}"))
+    return stored
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, target_path):
+    """What all five pulls at once give. Not to be altered."""
+    project = Project(tmp_path_factory.mktemp("whole") / "warehouse.duckdb", target_path)
+    load(project, PULLS)
+    project.build()
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from tests.emulator.compare import relations
-from tests.pipeline.bots import Pull, line, user, write_pulls
+from tests.pipeline.bots import Pull, line, user
+from tests.pipeline.days import load
 from tests.pipeline.project import Project
 
 SALT = "a-salt-for-tests-0123456789"
@@ -77,18 +75,14 @@ def salt(monkeypatch):
     monkeypatch.setenv("CHATFUEL_PII_SALT", SALT)
 
 
-def build(project, pulls=PULLS, variables=None):
-    for pull in pulls:
-        with project.connect() as connection:
-            write_pulls(connection, [pull])
-        project.build(variables=variables)
-    return project
-
-
 @pytest.fixture(scope="session")
 def clear(tmp_path_factory, target_path):
-    """Built day by day, nothing hashed."""
-    return build(Project(tmp_path_factory.mktemp("clear") / "warehouse.duckdb", target_path))
+    """Built in two parts, nothing hashed."""
+    project = Project(tmp_path_factory.mktemp("clear") / "warehouse.duckdb", target_path)
+    for pulls in (PULLS[:2], PULLS[2:]):
+        load(project, pulls)
+        project.build()
+    return project
 
 
 @pytest.fixture(scope="session")
@@ -97,15 +91,9 @@ def hashed(tmp_path_factory, target_path):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CHATFUEL_PII_SALT", SALT)
         project = Project(tmp_path_factory.mktemp("hashed") / "warehouse.duckdb", target_path)
-        with project.connect() as connection:
-            write_pulls(connection, PULLS)
+        load(project, PULLS)
         project.dbt("build", "--exclude-resource-type", "unit_test", variables=HASHED)
         return project
-
-
-def copy_of(project, folder):
-    # of the same name: views hold the name of the file
-    return Project(Path(shutil.copy(project.path, folder)), project.target_path)
 
 
 def found(project, texts, outside=()):

@@ -1,4 +1,4 @@
-"""The law of DESIGN section 4, word for word, one pull after another: slow, plain, and written without the SQL.
+"""The rules of the history (docs/design.md, the fold), one pull after another: slow, plain, and written without the SQL.
 
 The tests compare what the models derive with what this says.
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.pipeline.project import ROOT
@@ -23,6 +25,15 @@ def compiled(month):
 def test_there_are_seven_questions(compiled):
     assert len(QUESTIONS) == 7
     assert sorted(compiled) == QUESTIONS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "analyses").rglob("*.sql")), ids=lambda path: path.stem)
+def test_a_question_is_asked_in_the_first_lines_and_how_to_read_the_answer(path):
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("{{ config")]
+    comment = "".join(itertools.takewhile(lambda line: line.startswith("-- "), lines))
+    question, answer = comment.split("-- How to read: ")
+    assert "?" in question
+    assert answer
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -28,9 +28,16 @@ from tests.pipeline.project import BuildError
         ("chatfuel_raw_retention_days", 0),
     ],
 )
-def test_nonsense_in_a_variable_is_named_when_dbt_parses(project, variable, nonsense):
+def test_nonsense_in_a_variable_is_named(project, variable, nonsense):
     with pytest.raises(BuildError, match=f"The variable {variable} is .*Set it to"):
-        project.dbt("parse", "--no-partial-parse", variables={variable: nonsense})
+        project.dbt("run-operation", "check_variables", variables={variable: nonsense})
+
+
+def test_variables_are_looked_at_when_dbt_parses(project):
+    with pytest.raises(
+        BuildError, match=r"The variable chatfuel_hash_pii is 'yes'\. Set it to true or false"
+    ):
+        project.dbt("parse", "--no-partial-parse", variables={"chatfuel_hash_pii": "yes"})
 
 
 def test_a_time_zone_that_the_warehouse_does_not_know_is_refused_before_a_table_is_made(project):

@@ -7,8 +7,10 @@ import re
 
 import pytest
 
-from tests.pipeline.bots import RAW_SCHEMA, Pull, user, write_pulls
-from tests.pipeline.project import Project
+from tests.pipeline.bots import RAW_SCHEMA
+
+# one worker runs all that looks at these five days
+pytestmark = pytest.mark.xdist_group("days")
 
 # What the documented types, which are BigQuery's, are called on DuckDB.
 DUCKDB_TYPES = {
@@ -22,19 +24,9 @@ DUCKDB_TYPES = {
 
 
 @pytest.fixture(scope="module")
-def documented(tmp_path_factory, target_path):
-    """A warehouse in which everything is built, of one pull with one user."""
-    project = Project(tmp_path_factory.mktemp("documentation") / "warehouse.duckdb", target_path)
-    with project.connect() as connection:
-        write_pulls(connection, [Pull("2024-06-03 07:30:00", {"1": user()})])
-    project.build()
-    return project
-
-
-@pytest.fixture(scope="module")
-def manifest(documented):
+def manifest(whole):
     """What dbt knows of the project."""
-    return json.loads((documented.target_path / "manifest.json").read_text())
+    return json.loads((whole.target_path / "manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +89,9 @@ def test_every_argument_of_a_macro_is_described_and_typed(macros):
         assert all(argument["type"] and argument["description"] for argument in macro["arguments"]), name
 
 
-def test_documented_columns_are_those_that_are_built(documented, tables):
+def test_documented_columns_are_those_that_are_built(whole, tables):
     built: dict[str, list[tuple[str, str]]] = {}
-    for schema, table, column, data_type in documented.query(
+    for schema, table, column, data_type in whole.query(
         "select table_schema, table_name, column_name, lower(data_type) from information_schema.columns "
         "order by table_schema, table_name, ordinal_position"
     ):

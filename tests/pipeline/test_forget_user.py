@@ -7,8 +7,9 @@ import json
 import pytest
 
 from tests.emulator.compare import relations
-from tests.pipeline.bots import BOT_ID, Pull, user, write_pulls
-from tests.pipeline.personal import ANN, HASHED, ID, PULLS, build, copy_of, found
+from tests.pipeline.bots import BOT_ID, Pull, user
+from tests.pipeline.days import copied, load
+from tests.pipeline.personal import ANN, HASHED, ID, PULLS, found
 from tests.pipeline.project import BuildError
 
 # built once, on one worker
@@ -22,7 +23,7 @@ def forget(project, user_id, variables=HASHED):
 
 @pytest.mark.parametrize("when_built", ["clear", "hashed"])
 def test_a_forgotten_person_is_nowhere_and_the_next_build_is_sound(request, tmp_path, when_built):
-    copy = copy_of(request.getfixturevalue(when_built), tmp_path)
+    copy = copied(request.getfixturevalue(when_built), tmp_path)
     variables = HASHED if when_built == "hashed" else {}
     with copy.connect() as connection:
         # as `store_failures` leaves it
@@ -44,7 +45,7 @@ def test_a_forgotten_person_is_nowhere_and_the_next_build_is_sound(request, tmp_
     for name, rows in relations(copy).items():
         if "chatfuel_user_id" in (before[name] or [{}])[0]:
             assert rows_of_others(rows) == rows_of_others(before[name]), name
-    copy.dbt("build", "--exclude-resource-type", "unit_test", variables=variables)
+    copy.build(variables=variables)
     assert found(copy, [ID]) == set()
 
 
@@ -72,23 +73,26 @@ def rows_of_others(rows):
     return sorted(repr(row) for row in rows if row["chatfuel_user_id"] != ID)
 
 
-@pytest.mark.parametrize("person", ["2", "3", ID])
-def test_whoever_is_forgotten_the_law_holds_on_the_next_day_and_on_a_full_refresh(clear, tmp_path, person):
-    copy = copy_of(clear, tmp_path)
-    forget(copy, person, {})
-    build(copy, [Pull("2024-06-07 07:30:00", {"1": user(a="z"), "4": user(first__name="Dora")})])
+def test_whoever_is_forgotten_the_law_holds_on_the_next_day_and_on_a_full_refresh(clear, tmp_path):
+    copy = copied(clear, tmp_path)
+    # who had gone, who came last, and who was there
+    gone, new, present = people = ("2", "3", ID)
+    for person in people:
+        forget(copy, person, {})
+    load(copy, [Pull("2024-06-07 07:30:00", {"1": user(a="z"), "4": user(), new: user(), present: user()})])
+    copy.build()
     events = "select * from chatfuel.fct_chatfuel__user_events order by all"
     day_by_day = copy.query(events)
-    copy.build("--full-refresh")
+    copy.run("--full-refresh")
     # somebody who is still in Chatfuel comes back as new, for nothing is known of them
     assert copy.query(events) == day_by_day
-    assert copy.query(
-        f"select count(*) from chatfuel_raw.users where chatfuel_user_id = '{person}' and pull_date < date '2024-06-07'"
-    ) == [(0,)]
+    for person, rows in ((gone, 0), (new, 1), (present, 1)):
+        of_person = f"from chatfuel_raw.users where chatfuel_user_id = '{person}'"
+        assert copy.query(f"select count(*) {of_person}") == [(rows,)]
 
 
 def test_the_ledger_counts_the_rows_that_are_left(clear, tmp_path):
-    copy = copy_of(clear, tmp_path)
+    copy = copied(clear, tmp_path)
     users_rows = "select sum(users_rows) from chatfuel_raw.pulls"
     ((before,),) = copy.query(users_rows)
     for _ in range(2):
@@ -117,8 +121,7 @@ def test_the_ledger_counts_the_rows_that_are_left(clear, tmp_path):
 
 def test_the_same_id_of_another_bot_stays(project):
     other = [Pull(pull.pulled_at, pull.users, bot_id="bot_b", recipients=pull.recipients) for pull in PULLS]
-    with project.connect() as connection:
-        write_pulls(connection, [*PULLS, *other])
+    load(project, [*PULLS, *other])
     project.build()
     before = {name: rows for name, rows in relations(project).items() if rows and "bot_id" in rows[0]}
     forget(project, ID, {})
@@ -132,7 +135,7 @@ def of_bot_b(rows):
 
 
 def test_a_person_whom_no_table_holds(clear, tmp_path):
-    copy = copy_of(clear, tmp_path)
+    copy = copied(clear, tmp_path)
     assert "Nobody was found" in forget(copy, "404", {})
     with pytest.raises(BuildError, match="user_id is '1' or true', which is no id"):
         forget(copy, "1' or true", {})
@@ -141,8 +144,6 @@ def test_a_person_whom_no_table_holds(clear, tmp_path):
 
 
 def test_a_person_can_be_forgotten_before_anything_was_built(project):
-    with project.connect() as connection:
-        write_pulls(connection, PULLS)
+    load(project, PULLS)
     forget(project, ID, {})
     assert found(project, [ID]) == set()
-    project.build()

@@ -1,4 +1,4 @@
-"""The cases of DESIGN section 9, one bot each, all in one warehouse: what the history makes of them."""
+"""The cases that the history must get right, one bot each, all in one warehouse: what the history makes of them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_a_forgotten_person_is_in_no_landed_file_and_in_no_table(
     with project.connect() as connection:
         connection.execute("drop schema chatfuel_raw cascade")
     load("reload", "--all")
-    project.dbt("build", "--exclude-resource-type", "unit_test")
+    project.build()
     assert places() == set()
     assert project.tables().keys() == tables.keys()
 

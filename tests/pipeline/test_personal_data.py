@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from tests.pipeline.bots import write_pulls
-from tests.pipeline.personal import HASHED, ID, PERSONAL, PULLS, SALT, copy_of, found
+from tests.pipeline.days import copied, load
+from tests.pipeline.personal import HASHED, ID, PERSONAL, PULLS, SALT, found
 from tests.pipeline.project import BuildError, Project
 
 # built once, on one worker
@@ -55,7 +55,7 @@ def test_the_numbers_are_those_of_clear_text(clear, hashed):
 
 
 def test_another_salt_gives_other_hashes(hashed, tmp_path, monkeypatch):
-    copy = copy_of(hashed, tmp_path)
+    copy = copied(hashed, tmp_path)
     query = "select chatfuel_user_id, first_name from chatfuel.dim_chatfuel__users where first_name is not null order by all"
     before = copy.query(query)
     monkeypatch.setenv("CHATFUEL_PII_SALT", SALT + "1")
@@ -71,7 +71,7 @@ def test_another_salt_gives_other_hashes(hashed, tmp_path, monkeypatch):
 
 
 def test_hashing_switched_on_later_leaves_no_clear_text_behind(clear, tmp_path):
-    copy = copy_of(clear, tmp_path)
+    copy = copied(clear, tmp_path)
     before = copy.tables()
     for arguments in ([], ["--full-refresh", "--select", "int_chatfuel__pii_setting"]):
         with pytest.raises(BuildError, match="is not what the history was built with"):
@@ -82,7 +82,7 @@ def test_hashing_switched_on_later_leaves_no_clear_text_behind(clear, tmp_path):
 
 
 def test_a_history_older_than_the_setting_is_in_clear_text(clear, tmp_path):
-    copy = copy_of(clear, tmp_path)
+    copy = copied(clear, tmp_path)
     with copy.connect() as connection:
         connection.execute("drop table chatfuel_intermediate.int_chatfuel__pii_setting")
     with pytest.raises(BuildError, match="is not what the history was built with"):
@@ -91,7 +91,7 @@ def test_a_history_older_than_the_setting_is_in_clear_text(clear, tmp_path):
 
 
 def test_the_salt_is_not_in_the_docs_site(hashed, tmp_path):
-    project = Project(copy_of(hashed, tmp_path).path, tmp_path / "target")
+    project = Project(copied(hashed, tmp_path).path, tmp_path / "target")
     shutil.copytree(hashed.target_path, project.target_path)
     project.dbt("docs", "generate", "--static", variables=HASHED)
     # names, for pytest would take minutes to explain what the text of a whole site holds
@@ -118,8 +118,7 @@ def test_the_salt_is_not_in_the_docs_site(hashed, tmp_path):
     ],
 )
 def test_a_setting_that_cannot_be(project, monkeypatch, variables, salt, message):
-    with project.connect() as connection:
-        write_pulls(connection, PULLS[:1])
+    load(project, PULLS[:1])
     monkeypatch.setenv("CHATFUEL_PII_SALT", salt)
     with pytest.raises(BuildError, match=message):
         project.build(variables=variables)
@@ -130,7 +129,7 @@ def test_a_setting_that_cannot_be(project, monkeypatch, variables, salt, message
 
 @pytest.mark.parametrize("rule", ["'matches', '^[+]49'", "'equals', 'x@y.example'", "'at_least', '1'"])
 def test_a_rule_that_no_hash_can_be_judged_by_is_refused(hashed, tmp_path, rule):
-    copy = copy_of(hashed, tmp_path)
+    copy = copied(hashed, tmp_path)
     with copy.connect() as connection:
         connection.execute(f"insert into chatfuel_seeds.kpi_rules values ('vip', 'phone_number', {rule})")
     with pytest.raises(BuildError, match=r"the rule of 'vip' on 'phone_number' .* cannot be judged"):

@@ -11,8 +11,11 @@ import duckdb
 import pytest
 
 from tests.pipeline.bots import Pull, user, write_pulls
+from tests.pipeline.days import PULLS, load
 from tests.pipeline.project import BuildError, Project
-from tests.pipeline.test_rebuild import PULLS, load
+
+# one worker runs all that looks at these five days
+pytestmark = pytest.mark.xdist_group("days")
 
 VERSIONS = "chatfuel_intermediate.int_chatfuel__attribute_versions"
 
@@ -31,13 +34,11 @@ class Listening(Project):
 
 
 @pytest.fixture(scope="module")
-def folded(tmp_path_factory, target_path):
-    """All pulls but the last, built; then the last, built too: the file before, the project after."""
+def folded(days, tmp_path_factory):
+    """All days but the last, and the last, built too: the file before, the project after."""
     folder = tmp_path_factory.mktemp("steps")
-    project = Listening(folder / "warehouse.duckdb", target_path)
-    load(project, PULLS[:-1])
-    project.dbt("seed")
-    project.run()
+    project = Listening(folder / "warehouse.duckdb", days[4].target_path)
+    shutil.copy(days[4].path, project.path)
     load(project, PULLS[-1:])
     before = folder / "before.duckdb"
     shutil.copy(project.path, before)

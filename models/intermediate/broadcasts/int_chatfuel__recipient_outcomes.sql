@@ -12,18 +12,7 @@
 -- One row per broadcast, recipient and outcome: the first time that it followed the broadcast.
 with
 
-pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ in_new_pulls() }}
-),
-
-events as (
-    select * from {{ ref('fct_chatfuel__user_events') }}
-    where
-        observed_at >= {{ first_new_pull_at() }}
-        and observed_at <= {{ last_new_pull_at() }}
-        and {{ of_bots_with_new_pulls() }}
-),
+{{ new_events() }},
 
 kpi_events as (
     select * from {{ ref('int_chatfuel__kpi_events') }}
@@ -56,16 +45,6 @@ known_outcomes as (
     where
         observed_at >= {{ days_before(first_new_pull_at(), setting('chatfuel_attribution_days')) }}
         and {{ of_bots_with_new_pulls() }}
-),
-
--- Of bots that share a step, each has its own new pulls.
-new_events as (
-    select events.*
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
 ),
 
 outcomes as (

@@ -1,11 +1,13 @@
 {{
     config(
         materialized='pull_by_pull',
+        on_schema_change='append_new_columns',
         meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
 
--- One row per pull and week of sign-up: how many of those users are reachable, and were seen in the week of the pull.
+-- One row per pull, week of sign-up and platform: how many of those users are reachable, and were seen in the week of
+-- the pull.
 with
 
 pulls as (
@@ -33,6 +35,10 @@ dated_users as (
         pulls.activity_date,
         pulls.observed_week,
         cast({{ week_start(local_date('users.signed_up_at')) }} as date) as signup_week,
+        case
+            when concat(coalesce(users.instagram_name, ''), coalesce(users.instagram_handle, '')) = '' then 'facebook'
+            else 'instagram'
+        end as platform,
         case when users.status = 'reachable' then 1 else 0 end as is_reachable,
         case when {{ local_date('users.last_seen_at') }} >= pulls.observed_week then 1 else 0 end as is_seen,
     from users
@@ -44,17 +50,18 @@ dated_users as (
 
 final as (
     select
-        {{ hash_key(['bot_id', 'pull_id', 'signup_week']) }} as cohort_state_key,
+        {{ hash_key(['bot_id', 'pull_id', 'signup_week', 'platform']) }} as cohort_state_key,
         bot_id,
         pull_id,
         pulled_at,
         observed_week,
         signup_week,
+        platform,
         cast(sum(is_reachable) as {{ dbt.type_bigint() }}) as reachable_users,
         cast(sum(is_seen) as {{ dbt.type_bigint() }}) as seen_users,
     from dated_users
     where signup_week <= observed_week
-    group by bot_id, pull_id, pulled_at, observed_week, signup_week
+    group by bot_id, pull_id, pulled_at, observed_week, signup_week, platform
 )
 
 select * from final

@@ -8,22 +8,11 @@
 -- One row per event that moved a user from one step of engagement to another.
 with
 
-pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ in_new_pulls() }}
-),
-
-events as (
-    select * from {{ ref('fct_chatfuel__user_events') }}
-    where
-        event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared')
-        and observed_at >= {{ first_new_pull_at() }}
-        and observed_at <= {{ last_new_pull_at() }}
-        and {{ of_bots_with_new_pulls() }}
-),
+{{ new_events() }},
 
 unsubscribed_users as (
-    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'unsubscribed'
 ),
 
 step_rules as (
@@ -41,16 +30,6 @@ step_rules as (
                 '{{ step }}'{{ "," if not loop.last }}
             {%- endfor %}
         )
-),
-
--- Of bots that share a step, each has its own new pulls.
-new_events as (
-    select events.*
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
 ),
 
 -- A value that meets the rules of two steps stands for the higher one.
@@ -78,6 +57,7 @@ moves as (
     from new_events
     inner join step_rules
         on {{ normalise_name('new_events.attribute_name') }} = step_rules.attribute_name
+    where new_events.event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared')
     group by new_events.event_key
 ),
 

@@ -10,18 +10,7 @@
 -- One row per event and KPI that it counts towards.
 with
 
-pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ in_new_pulls() }}
-),
-
-events as (
-    select * from {{ ref('fct_chatfuel__user_events') }}
-    where
-        observed_at >= {{ first_new_pull_at() }}
-        and observed_at <= {{ last_new_pull_at() }}
-        and {{ of_bots_with_new_pulls() }}
-),
+{{ new_events() }},
 
 rules as (
     select * from {{ ref(setting('chatfuel_kpi_rules')) }}
@@ -33,17 +22,13 @@ reachable_users as (
 ),
 
 unsubscribed_users as (
-    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'unsubscribed'
 ),
 
--- Of bots that share a step, each has its own new pulls.
-new_events as (
-    select events.*
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
+instagram_users as (
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'on instagram'
 ),
 
 -- One value may meet several rules of one KPI.
@@ -83,6 +68,7 @@ final as (
         counted_events.bot_id,
         counted_events.chatfuel_user_id,
         counted_events.kpi,
+        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end as platform,
         counted_events.broadcast_id,
         counted_events.activity_date,
         counted_events.observed_at,
@@ -93,6 +79,11 @@ final as (
             counted_events.bot_id = unsubscribed_users.bot_id
             and counted_events.pull_id = unsubscribed_users.pull_id
             and counted_events.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
+    left join instagram_users
+        on
+            counted_events.bot_id = instagram_users.bot_id
+            and counted_events.pull_id = instagram_users.pull_id
+            and counted_events.chatfuel_user_id = instagram_users.chatfuel_user_id
     where counted_events.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
 )
 

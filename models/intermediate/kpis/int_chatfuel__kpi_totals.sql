@@ -5,7 +5,7 @@
     )
 }}
 
--- One row per pull and KPI: how many users met its rule at that pull.
+-- One row per pull, KPI and platform: how many users met its rule at that pull.
 with
 
 pulls as (
@@ -18,7 +18,13 @@ standing_kpis as (
 ),
 
 unsubscribed_users as (
-    select * from {{ ref('int_chatfuel__unsubscribed_users') }}
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'unsubscribed'
+),
+
+instagram_users as (
+    select * from {{ ref('int_chatfuel__standing_kpis') }}
+    where kpi = 'on instagram'
 ),
 
 kpis as (
@@ -29,11 +35,18 @@ kpis as (
     select 'blocked' as kpi
 ),
 
+platforms as (
+    select 'facebook' as platform
+    union all
+    select 'instagram' as platform
+),
+
 totals as (
     select
         standing_kpis.bot_id,
         standing_kpis.pull_id,
         standing_kpis.kpi,
+        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end as platform,
         count(*) as total_users,
     from standing_kpis
     left join unsubscribed_users
@@ -41,26 +54,38 @@ totals as (
             standing_kpis.bot_id = unsubscribed_users.bot_id
             and standing_kpis.pull_id = unsubscribed_users.pull_id
             and standing_kpis.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
+    left join instagram_users
+        on
+            standing_kpis.bot_id = instagram_users.bot_id
+            and standing_kpis.pull_id = instagram_users.pull_id
+            and standing_kpis.chatfuel_user_id = instagram_users.chatfuel_user_id
     where standing_kpis.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
-    group by standing_kpis.bot_id, standing_kpis.pull_id, standing_kpis.kpi
+    group by
+        standing_kpis.bot_id,
+        standing_kpis.pull_id,
+        standing_kpis.kpi,
+        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end
 ),
 
 final as (
     select
-        {{ hash_key(['pulls.bot_id', 'pulls.pull_id', 'kpis.kpi']) }} as kpi_total_key,
+        {{ hash_key(['pulls.bot_id', 'pulls.pull_id', 'kpis.kpi', 'platforms.platform']) }} as kpi_total_key,
         pulls.bot_id,
         pulls.pull_id,
         pulls.pulled_at,
         pulls.activity_date,
         kpis.kpi,
+        platforms.platform,
         coalesce(totals.total_users, 0) as total_users,
     from pulls
     cross join kpis
+    cross join platforms
     left join totals
         on
             pulls.bot_id = totals.bot_id
             and pulls.pull_id = totals.pull_id
             and kpis.kpi = totals.kpi
+            and platforms.platform = totals.platform
 )
 
 select * from final

@@ -51,7 +51,7 @@ named_rules as (
     inner join rules
         on {{ normalise_name('attribute_names.attribute_name') }} = rules.attribute_name
     union all
-    -- beside the rules of the team: the users whom the bot can reach, and those who blocked it
+    -- beside the rules of the team: the users whom the bot can reach, those who blocked it, and those on Instagram
     select
         'status' as attribute_name,
         'new_subscribers' as kpi,
@@ -63,6 +63,14 @@ named_rules as (
         'blocked' as kpi,
         'equals' as match,
         'blocked' as value,
+    {%- for field in ['instagram name', 'instagram handle'] %}
+        union all
+        select
+            '{{ field }}' as attribute_name,
+            'on instagram' as kpi,
+            'matches' as match,
+            '' as value,
+    {%- endfor %}
 ),
 
 -- One value may meet several rules of one KPI.

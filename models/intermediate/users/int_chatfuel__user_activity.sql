@@ -12,65 +12,49 @@
 -- One row per user and month (UTC) of the pulls that told of the user: how much, and the last broadcast received.
 with
 
-events as (
-    select
-        *,
-        {{ month_of('observed_at') }} as observed_month,
-    from {{ ref('fct_chatfuel__user_events') }}
-    where
-        observed_at >= {{ first_new_pull_at() }}
-        and observed_at <= {{ last_new_pull_at() }}
-        and {{ of_bots_with_new_pulls() }}
-),
-
--- Of bots that share a step, each has its own new pulls.
-pulls as (
-    select * from {{ ref('int_chatfuel__pulls') }}
-    where {{ in_new_pulls() }}
-),
+{{ new_events() }},
 
 known_activity as (
     select * from {{ this }}
     where observed_month >= {{ month_of(first_new_pull_at()) }}
 ),
 
+monthly_events as (
+    select
+        *,
+        {{ month_of('observed_at') }} as observed_month,
+    from new_events
+),
+
 new_activity as (
     select
-        events.bot_id,
-        events.chatfuel_user_id,
-        events.observed_month,
+        bot_id,
+        chatfuel_user_id,
+        observed_month,
         count(*) as event_count,
-        sum(case when events.event_type = 'user_seen' then 1 else 0 end) as visit_count,
+        sum(case when event_type = 'user_seen' then 1 else 0 end) as visit_count,
         sum(
-            case when events.event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end
+            case when event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared') then 1 else 0 end
         ) as attribute_event_count,
-        sum(case when events.event_type = 'broadcast_received' then 1 else 0 end) as broadcast_count,
-        max(events.observed_at) as last_observed_at,
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
-    group by events.bot_id, events.chatfuel_user_id, events.observed_month
+        sum(case when event_type = 'broadcast_received' then 1 else 0 end) as broadcast_count,
+        max(observed_at) as last_observed_at,
+    from monthly_events
+    group by bot_id, chatfuel_user_id, observed_month
 ),
 
 last_broadcasts as (
     select
-        events.bot_id,
-        events.chatfuel_user_id,
-        events.observed_month,
-        events.broadcast_id,
-        events.occurred_at,
-    from events
-    inner join pulls
-        on
-            events.bot_id = pulls.bot_id
-            and events.pull_id = pulls.pull_id
-    where events.event_type = 'broadcast_received'
+        bot_id,
+        chatfuel_user_id,
+        observed_month,
+        broadcast_id,
+        occurred_at,
+    from monthly_events
+    where event_type = 'broadcast_received'
     qualify
         row_number() over (
-            partition by events.bot_id, events.chatfuel_user_id, events.observed_month
-            order by events.occurred_at desc, events.broadcast_id desc
+            partition by bot_id, chatfuel_user_id, observed_month
+            order by occurred_at desc, broadcast_id desc
         ) = 1
 ),
 

@@ -22,7 +22,7 @@ def test_exports_that_disagree_about_the_users_are_refused(fault, fails, name, a
 
 def test_less_than_half_of_the_users_is_refused(fault, fails):
     fault("fewer-users", times=None)
-    fails(7, "too few to believe")
+    fails(7, "suspiciously few")
 
 
 @pytest.mark.parametrize("times", [1, None], ids=["one", "all"])
