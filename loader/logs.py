@@ -55,7 +55,7 @@ class _Handler(logging.Handler):
 
 def progress(what: str = "", size: int = 0) -> None:
     """Tell on a terminal what is under way, and its bytes, in place of what was told before."""
-    if sys.stderr.isatty():
+    if sys.stderr and sys.stderr.isatty():
         done = f" {size >> 20:,} MB" if size else ""
         # To the begin of the line, which is cleared.
         click.echo(f"\r\x1b[K{what}{done}", nl=False, err=True)
