@@ -33,10 +33,7 @@ class DuckDBWarehouse(Warehouse):
             connection.begin()
             _create_tables(connection)
 
-            def count(table: str) -> int:
-                return connection.execute(f"select count(*) {self.of_pull(table, pull)}").fetchone()[0]
-
-            if count(LEDGER):
+            if self._count(connection, LEDGER, pull):
                 return
             for table in (*converted.rows, LEDGER):
                 # Rows without a ledger row: the ledger was lost. What landed stands for them.
@@ -49,7 +46,7 @@ class DuckDBWarehouse(Warehouse):
                     f" from read_parquet([{files}], hive_partitioning = false)"
                 )
             for table, rows in converted.rows.items():
-                if (found := count(table)) != rows:
+                if (found := self._count(connection, table, pull)) != rows:
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
                         f" Run `python -m loader reload {pull.pull_id}`."
@@ -95,6 +92,9 @@ class DuckDBWarehouse(Warehouse):
                 for statement in statements:
                     connection.execute(statement)
                 connection.commit()
+
+    def _count(self, connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
+        return connection.execute(f"select count(*) {self.of_pull(table, pull)}").fetchone()[0]
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
