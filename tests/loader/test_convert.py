@@ -152,13 +152,14 @@ def test_a_user_who_is_not_in_every_export_is_left_out(rows, missing_from):
     assert {row[0] for row in rows("user_attributes", **pull)} == set(but_one)
 
 
-def test_only_an_export_with_a_user_whom_a_later_one_has_not_is_read_again(tmp_path):
+def test_only_an_export_with_a_user_whom_a_later_one_has_not_is_read_again(tmp_path, monkeypatch):
     chunks = [
         chunk_csv([name], [[user, "x"] for user in users]) for name, users in [("a", "1234"), ("b", "134")]
     ]
     folder = land(tmp_path / "landing", users=users_csv("123"), chunks=chunks, names=[["a"], ["b"]])
     told: list[str] = []
-    assert convert(folder, tmp_path, lambda what, _: told.append(what), force=True).rows["users"] == 2
+    monkeypatch.setattr("loader.convert.progress", told.append)
+    assert convert(folder, tmp_path, force=True).rows["users"] == 2
     again = [what.split()[1] for what in told if what.endswith("again")]
     # The users export is read for its own table, and for what the catalogue has of it.
     assert again == ["users.csv.gz", "users.csv.gz", "user_attributes-001.csv.gz"]
