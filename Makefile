@@ -12,7 +12,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-quick lint lint-python lint-sql lint-dbt format docs dashboard screenshots lock clean \
-	test-airflow test-newer-dbt looker bench pull freshness build weekly site report artifacts
+	test-airflow test-newer-dbt looker bench cost pull freshness build weekly site report artifacts
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -100,6 +100,9 @@ screenshots: dashboard ## Every view as a picture, in data/pictures/; needs chro
 
 bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes two hours
 	@$(BIN)/python -m benchmarks --size $(SIZE)
+
+cost: setup ## What a night reads on BigQuery, model by model: computed from target/, after a build there
+	@$(BIN)/python -m benchmarks.cost target
 
 lock: setup ## Pin the requirements of pyproject.toml again; pins that still fit stay
 	$(COMPILE) pyproject.toml --extra dev --output-file requirements-dev.txt

@@ -41,11 +41,14 @@
             {{ failures }} as failures_{{ loop.index }},
             {%- endfor %}
         from {{ model }}
-        {%- if of_last_pulls %}
-        where {{ chatfuel.is_of_last_pulls(of_last_pulls) }}
-        {%- elif live_or_of_last_pulls %}
-        where {{ live_or_of_last_pulls }} is null or {{ chatfuel.is_of_last_pulls(live_or_of_last_pulls) }}
-        {%- endif %}
+        where
+            true
+            {%- if of_last_pulls %}
+            and {{ chatfuel.is_of_last_pulls(of_last_pulls) }}
+            {%- endif %}
+            {%- if live_or_of_last_pulls %}
+            and ({{ live_or_of_last_pulls }} is null or {{ chatfuel.is_of_last_pulls(live_or_of_last_pulls) }})
+            {%- endif %}
     ),
 
     checks as (
