@@ -52,7 +52,10 @@ MISTAKES = {
 # a condition that stands on a line of its own
 CONDITION = re.compile(r"^\s+(and|where|or) (?!.*\b(case|when|select)\b).*$|^\s+where$")
 CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}\n", re.DOTALL)
-NOT_OURS = re.compile(r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=")
+# the last are the types of an area that may be left out
+NOT_OURS = re.compile(
+    r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=|': '(string|timestamp|date|int64|boolean)'"
+)
 
 
 def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
