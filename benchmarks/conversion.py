@@ -20,7 +20,7 @@ def ours(landing: str) -> dict[str, int]:
 
     (folder,) = Landing(Path(landing)).complete_pulls()
     with folder.workspace() as workdir:
-        converted = convert(folder, workdir, lambda name, done: None)
+        converted = convert(folder, workdir)
     return {"values": converted.rows["user_attributes"], "users": converted.rows["users"]}
 
 

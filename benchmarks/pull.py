@@ -42,18 +42,14 @@ def whole(url: str, folder: str) -> dict[str, float]:
     landed = Landing(Path(folder)).folder(Pull(BOT_ID, datetime(2024, 6, 3, 7, 30, tzinfo=UTC)))
     client = Chatfuel(url, TOKEN, Patience())
     moments = [monotonic()]
-    fetch(client, landed, (), _silent)
+    fetch(client, landed, ())
     client.close()
     moments.append(monotonic())
     with landed.workspace() as workdir:
-        converted = convert(landed, workdir, _silent)
+        converted = convert(landed, workdir)
         moments.append(monotonic())
         DuckDBWarehouse(Path(f"{folder}.duckdb")).write(landed.pull, converted)
         moments.append(monotonic())
     steps = zip(("fetch", "convert", "load"), moments, moments[1:], strict=False)
     seconds = {step: after - before for step, before, after in steps}
     return {**seconds, "users": converted.rows["users"], "values": converted.rows["user_attributes"]}
-
-
-def _silent(name: str, done: int) -> None:
-    pass

@@ -466,7 +466,7 @@ function byPlatform() {
     "By platform",
     "The days of the range added up: who was active on two days counts twice.",
     [
-      { name: "What", isText: true, show: (spec) => capital(label(spec.kpi)), value: (spec) => spec.kpi },
+      { name: "What", show: (spec) => capital(label(spec.kpi)), value: (spec) => spec.kpi },
       ...[...platforms, "all"].map((platform) => ({ name: capital(platform), show: (spec) => count(total(spec, platform)), value: (spec) => total(spec, platform), defined: ["values.platform", "values.users"] })),
     ],
     shown,

@@ -28,7 +28,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from loader.answers import CHANGED, SHAPES, Attribute, Document, Shape, parse, pick
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
-from loader.logs import hide, scrub
+from loader.logs import hide, progress, scrub
 from loader.settings import Patience
 
 USER_ID = "chatfuel user id"
@@ -254,6 +254,7 @@ class Chatfuel:
         self, method: str, url: str, what: str, *, may_expire: bool = False, **arguments: Any
     ) -> requests.Response:
         """Send one request and return the response, its body unread, if its status is good."""
+        progress(what)
         patience = self._patience
         left = max(0.001, self._time_left())
         timeout = (min(patience.connect_timeout, left), min(patience.read_timeout, left))
@@ -308,6 +309,7 @@ class Chatfuel:
                         f"Chatfuel answered {what} with more than {most >> 20} MB. If that is right, raise"
                         " CHATFUEL_MAX_JSON_MB or CHATFUEL_MAX_EXPORT_MB."
                     )
+                progress(what, size)
                 yield piece
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None

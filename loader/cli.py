@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -22,9 +24,8 @@ import yaml
 
 from loader import __version__
 from loader.errors import ConfigurationError, ContractError, LoaderError, RefusedError, WarehouseError
-from loader.landing import REMOVED, Landing, Progress, Pull, PullFolder
-from loader.logs import log_to_stderr, scrub, show_error
-from loader.places import open_landing, open_warehouse
+from loader.landing import REMOVED, Landing, Pull, PullFolder
+from loader.logs import log_to_stderr, say, scrub, show_error
 from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
 from loader.warehouse import TARGETS, Warehouse
 
@@ -112,41 +113,30 @@ class _Loader:
         patience = replace(PATIENCE, **caps)
         return closing(Chatfuel(self.settings.base_url, self.settings.token, patience))
 
-    def show(self, record: dict[str, Any], text: str) -> None:
-        """Show a result: a line of JSON for machines, else the text."""
+    def show(self, text: str, **record: Any) -> None:
+        """Show a result: a line of JSON for machines, else the text, with what it names put in."""
         try:
-            click.echo(json.dumps(record) if self.as_json else text)
+            say(json.dumps(record) if self.as_json else scrub(text.format(**record)))
         except OSError as error:
             raise LoaderError(
                 f"The results cannot be shown: {error.strerror}. What was done stands: `pulls` lists it."
             ) from None
 
     def show_table(self, title: str, records: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-        """Show results as lines of JSON for machines, else as a table."""
-        if self.as_json:
-            for record in records:
-                self.show(record, "")
+        """Show results as a table, or where it is too wide as lines: an id is there to be copied."""
+        cells = [
+            [f"{v:,}" if isinstance(v := record[c], int) else str(v) for c in columns] for record in records
+        ]
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        self.show("{title}", title=title)
+        if sum(widths) + 2 * len(widths) > shutil.get_terminal_size().columns:
+            for row in cells:
+                self.show("{lines}\n", lines="\n".join(map("{}: {}".format, columns, row)))
             return
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        console, table = Console(), Table(title=Text(title) if title else None)
-        for column in columns:
-            is_number = any(isinstance(record[column], int) for record in records)
-            table.add_column(column, justify="right" if is_number else "left", no_wrap=True)
-        for record in records:
-            values = (record[column] for column in columns)
-            # As text: what is foreign could look like markup.
-            table.add_row(*(Text(f"{v:,}" if isinstance(v, int) else scrub(str(v))) for v in values))
-        endless = console.options.update(max_width=1000)
-        if console.measure(table, options=endless).maximum <= console.width:
-            console.print(table)
-            return
-        # Nothing is cut: an id is there to be copied.
-        click.echo(title)
-        for record in records:
-            click.echo("\n".join(f"{column}: {record[column]}" for column in columns) + "\n")
+        for row in (columns, *cells):
+            # Numbers, all but the first.
+            rest = "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+            self.show("{line}", line=f"{row[0]:{widths[0]}}{rest}")
 
     def loaded(self) -> list[Pull]:
         """Return the pulls in the ledger."""
@@ -156,9 +146,9 @@ class _Loader:
     def ask(self, records: Sequence[dict[str, Any]], yes: bool, more: str = "") -> None:
         """List what will be removed, and go on if that is wanted."""
         for record in records:
-            # Lines, so that a path can be copied.
-            rows = f"{record['rows']:,} rows" if record["rows"] else ""
-            self.show(record, f"{record['remove']}  {rows or record['size']}")
+            counts = "".join(f"  {count:,} {unit}" for unit, count in record.items() if unit != "remove")
+            # A line each, so that a path can be copied.
+            self.show("{remove}" + counts, **record)
         if yes:
             return
         try:
@@ -173,8 +163,7 @@ class _Loader:
         pull = folder.pull
         if pull not in self.loaded():
             return False
-        record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "already there"}
-        self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is already there.")
+        self.show("Pull {pull_id} of bot {bot_id} is {status}.", **_named(pull), status="already there")
         return True
 
     def load_waiting(self, pull: Pull, min_users_ratio: float, force: bool) -> None:
@@ -196,16 +185,13 @@ class _Loader:
         """Load a pull that landed, and show what was loaded."""
         from loader.pull import load
 
-        with _progress() as progress:
-            rows = load(self.warehouse, folder, min_users_ratio, progress, force=force).rows
-        pull = folder.pull
-        record = {"bot_id": pull.bot_id, "pull_id": pull.pull_id, "status": "loaded", "rows": dict(rows)}
+        rows = load(self.warehouse, folder, min_users_ratio, force=force).rows
         if self.as_json:
-            self.show(record, "")
-        else:
-            counts = [{"table": table, "rows": count} for table, count in rows.items()]
-            self.show(record, f"Pull {pull.pull_id} of bot {pull.bot_id} is loaded:")
-            self.show_table("", counts, ("table", "rows"))
+            self.show("", **_named(folder.pull), status="loaded", rows=rows)
+            return
+        counts = [{"table": table, "rows": count} for table, count in rows.items()]
+        title = "Pull {pull_id} of bot {bot_id} is loaded:".format(**_named(folder.pull))
+        self.show_table(title, counts, ("table", "rows"))
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -243,12 +229,33 @@ def _verb(function: Callable[..., None]) -> Callable[..., None]:
     @click.pass_context
     def command(context: click.Context, target: str, as_json: bool, **arguments: Any) -> None:
         settings = read_settings()
-        landing = context.with_resource(open_landing(settings.landing))
-        warehouse = open_warehouse(target, settings, landing)
+        landing = context.with_resource(_open_landing(settings.landing))
+        warehouse = _open_warehouse(target, settings, landing)
         function(_Loader(settings, target, landing, warehouse, as_json), **arguments)
 
     command.__click_params__ += getattr(function, "__click_params__", [])
     return cli.command(name=function.__name__.removesuffix("_"), help=function.__doc__)(command)
+
+
+@contextmanager
+def _open_landing(where: str) -> Iterator[Landing]:
+    if not where.startswith("gs://"):
+        yield Landing(Path(where))
+        return
+    from loader.bucket import BucketLanding
+
+    with tempfile.TemporaryDirectory(prefix="chatfuel-") as root:
+        yield BucketLanding(where, Path(root))
+
+
+def _open_warehouse(target: str, settings: Settings, landing: Landing) -> Warehouse:
+    if target != "dev":
+        from loader.warehouse.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse.from_settings(settings, landing)
+    from loader.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(settings.duckdb_path)
 
 
 _as_of = click.option(
@@ -292,8 +299,6 @@ def check(loader: _Loader) -> None:
         return f"{len(loader.warehouse.committed_pulls())} pulls"
 
     def check_landing() -> str:
-        from rich.filesize import decimal
-
         loader.landing.check()
         pulls, size, room = loader.landing.complete_pulls(), loader.landing.size(), loader.landing.room()
         days = len({folder.pull.pull_date for folder in pulls})
@@ -301,7 +306,7 @@ def check(loader: _Loader) -> None:
         if others := loader.landing.strangers():
             more += f"; left alone, for they are not the loader's: {', '.join(map(repr, others[:5]))}"
             more += f" and {len(others) - 5} more" if len(others) > 5 else ""
-        return f"{len(pulls)} pulls, {decimal(size)}{more}"
+        return f"{len(pulls)} pulls, {size / 1e6:,.1f} MB{more}"
 
     trials: dict[str, Callable[[], str]] = {
         "token": lambda: "there is one" if loader.settings.token else "",
@@ -318,10 +323,8 @@ def check(loader: _Loader) -> None:
         try:
             found, code = trial(), 0
         except LoaderError as error:
-            found, code = scrub(error.message), error.exit_code
-        loader.show(
-            {"check": what, "ok": not code, "found": found}, f"{'NO' if code else 'ok'}  {what}: {found}"
-        )
+            found, code = error.message, error.exit_code
+        loader.show(f"{'NO' if code else 'ok'}  {{check}}: {{found}}", check=what, ok=not code, found=found)
         codes.append(code)
     sys.exit(next(filter(None, codes), 0))
 
@@ -338,21 +341,22 @@ def plan(loader: _Loader, as_of: datetime) -> None:
             return
         with loader.client() as client:
             found = plan_pull(client, folder.pull, loader.warehouse.recorded_broadcasts(bot_id))
-        broadcasts = [entry.id for entry in found.entries]
-        record = {
-            "bot_id": bot_id, "pull_id": folder.pull.pull_id, "attributes": len(found.attributes),
-            "exports": 1 + len(found.chunks), "broadcasts": broadcasts,
-            "landing": f"{loader.landing.name}/{folder.name}", "has_landed": folder.is_complete,
-        }  # fmt: skip
-        lines = [
-            f"Pull {folder.pull.pull_id} of bot {bot_id} would",
-            f"  ask for all users and {len(found.attributes)} attributes, in {record['exports']} exports",
-            f"  ask for the audience of {len(broadcasts)} broadcasts",
-            f"  land in {record['landing']}",
-        ]
-        if folder.is_complete:
-            lines[1:3] = ["  ask for nothing: it has landed before"]
-        loader.show(record, "\n".join(lines))
+        has_landed = folder.is_complete
+        asks = (
+            "ask for nothing: it has landed before"
+            if has_landed
+            else f"ask for all users and {len(found.attributes)} attributes, in {{exports}} exports"
+            f"\n  ask for the audience of {len(found.entries)} broadcasts"
+        )
+        loader.show(
+            f"Pull {{pull_id}} of bot {{bot_id}} would\n  {asks}\n  land in {{landing}}",
+            **_named(folder.pull),
+            attributes=len(found.attributes),
+            exports=1 + len(found.chunks),
+            broadcasts=[entry.id for entry in found.entries],
+            landing=f"{loader.landing.name}/{folder.name}",
+            has_landed=has_landed,
+        )
 
     _for_each(loader.settings.bot_ids, plan_bot)
 
@@ -371,23 +375,20 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
     zone = _zone() or UTC
 
     def pull_bot(bot_id: str) -> None:
-        folder = loader.landing.folder(Pull(bot_id, as_of))
+        wanted = Pull(bot_id, as_of)
         if once_a_day:
-            for row in loader.warehouse.committed_pulls():
-                pulled_at = row["pulled_at"].replace(tzinfo=UTC)
-                if (
-                    row["bot_id"] == bot_id
-                    and pulled_at.astimezone(zone).date() == as_of.astimezone(zone).date()
-                ):
-                    folder = loader.landing.folder(Pull(bot_id, pulled_at))
+            for done in loader.loaded():
+                is_same_day = done.pulled_at.astimezone(zone).date() == as_of.astimezone(zone).date()
+                wanted = done if done.bot_id == bot_id and is_same_day else wanted
+        folder = loader.landing.folder(wanted)
         if loader.is_there(folder):
             return
         loader.load_waiting(folder.pull, min_users_ratio, force)
         if folder.is_complete and not folder.is_refused:
             log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
         else:
-            with loader.client() as client, _progress() as progress:
-                fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id), progress)
+            with loader.client() as client:
+                fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id))
         loader.load_and_show(folder, min_users_ratio, force)
 
     bot_ids = loader.settings.bot_ids
@@ -411,15 +412,15 @@ def pulls(loader: _Loader) -> None:
             "users": row.get("users_rows", ""), "values": row.get("user_attributes_rows", ""),
             "broadcasts": row.get("broadcasts_rows", ""), "reason": refusal,
         })  # fmt: skip
-    if loader.as_json:
-        loader.show_table("", records, ())
+    for record in records if loader.as_json else ():
+        loader.show("", **record)
     for bot_id in sorted({record["bot_id"] for record in records if not loader.as_json}):
         of_bot = [record for record in records if record["bot_id"] == bot_id]
         columns = ["pull_id", "loaded", "landed", "users", "values", "broadcasts"]
         loader.show_table(f"Pulls of bot {bot_id}", of_bot, columns)
         for record in of_bot:
             if record["reason"]:
-                click.echo(f"{record['pull_id']}: {scrub(record['reason'])}")
+                loader.show("{pull_id}: {reason}", pull_id=record["pull_id"], reason=record["reason"])
 
 
 @_verb
@@ -477,8 +478,7 @@ def import_(
     def import_file(_: str) -> None:
         if loader.is_there(folder):
             return
-        with _progress() as progress:
-            land_saved(file, folder, progress)
+        land_saved(file, folder)
         loader.load_and_show(folder, min_users_ratio, force)
 
     with loader.landing.lock():
@@ -503,31 +503,29 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
     landing = loader.landing
     with landing.lock():
         found, unread = {}, []
-        with _progress() as progress:
-            for folder in [*landing.complete_pulls(), *landing.aside().complete_pulls()]:
-                if folder.pull.bot_id == bot_id:
-                    try:
-                        found[folder], errors = find_user(folder, user_id, progress)
-                    except RefusedError as error:
-                        errors = [error]
-                    unread += errors
+        for folder in [*landing.complete_pulls(), *landing.aside().complete_pulls()]:
+            if folder.pull.bot_id == bot_id:
+                try:
+                    found[folder], errors = find_user(folder, user_id)
+                except RefusedError as error:
+                    errors = [error]
+                unread += errors
         leftovers = {
             name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
         }
         records = _garbage_records(landing, leftovers) + [
-            {"remove": f"{folder.landing.name}/{folder.name}/{landed.name}", "rows": rows, "size": ""}
+            {"remove": f"{folder.landing.name}/{folder.name}/{landed.name}", "rows": rows}
             for folder, files in found.items()
             for landed, rows in files.items()
         ]
         loader.ask(records, yes, "and their rows in the warehouse")
         # The landing zone first: from there the person could come back.
-        with _progress() as progress:
-            for folder, files in found.items():
-                forget_user(folder, user_id, files, progress)
+        for folder, files in found.items():
+            forget_user(folder, user_id, files)
         for name in leftovers:
             landing.remove(name)
         rows = sum(sum(files.values()) for files in found.values())
-        loader.show({"landed_rows": rows}, f"{rows:8}  rows removed from the landing zone")
+        loader.show("{landed_rows:8}  rows removed from the landing zone", landed_rows=rows)
         # dbt does not read .env, and must clean the warehouse that the loader fills.
         dbt = [sys.executable, "-m", "dbt.cli.main", *command]
         ended = subprocess.run(dbt, check=False, env=environment())  # noqa: S603
@@ -556,7 +554,7 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
     found = make_report(loader.warehouse, failed)
     width = max(len(subject) for subject, _ in found.lines)
     for subject, state in found.lines:
-        loader.show({"subject": subject, "state": state}, f"{subject:{width}}  {state}")
+        loader.show(f"{{subject:{width}}}  {{state}}", subject=subject, state=state)
     if notify:
         if not settings.webhook_url:
             log.info("CHATFUEL_WEBHOOK_URL is not set: nobody is told.")
@@ -578,18 +576,17 @@ def remove(loader: _Loader, pull_id: str, bot_id: str, yes: bool) -> None:
         is_loaded = pull in loader.loaded()
         if not names and not is_loaded:
             raise ConfigurationError(f"There is no pull {pull_id} of bot {bot_id}. `pulls` lists them.")
-        records = [
-            {"remove": f"{loader.landing.name}/{name}", "rows": "", "size": "is kept"} for name in names
-        ]
-        records += [{"remove": "its rows in the warehouse", "rows": "", "size": ""}] * is_loaded
-        loader.ask(records, yes)
+        what = [f"{loader.landing.name}/{name}, which is kept" for name in names]
+        what += ["its rows in the warehouse"] * is_loaded
+        loader.ask([{"remove": one} for one in what], yes)
         loader.warehouse.remove(pull)
         loader.landing.set_aside(names)
-    place = f"{loader.landing.name}/{REMOVED}"
     loader.show(
-        {"bot_id": bot_id, "pull_id": pull_id, "status": "removed", "kept": place},
-        f"Pull {pull_id} of bot {bot_id} is removed; its files are in {place}. What was made of it goes by\n"
-        f"  dbt build --vars '{{chatfuel_rebuild_from: {pull.pull_date}}}'",
+        "Pull {pull_id} of bot {bot_id} is {status}; its files are in {kept}. What was made of it goes by\n"
+        f"  dbt build --vars '{{{{chatfuel_rebuild_from: {pull.pull_date}}}}}'",
+        **_named(pull),
+        status="removed",
+        kept=f"{loader.landing.name}/{REMOVED}",
     )
 
 
@@ -603,26 +600,27 @@ def gc(loader: _Loader, yes: bool) -> None:
     with loader.landing.lock():
         leftovers = loader.landing.garbage(loader.loaded())
         records = _garbage_records(loader.landing, leftovers) + [
-            {"remove": f"rows of {table} without a ledger row", "rows": rows, "size": ""}
+            {"remove": f"rows of {table} without a ledger row", "rows": rows}
             for table, rows in loader.warehouse.uncommitted().items()
             if rows
         ]
         if not records:
-            loader.show({"remove": None}, "Nothing to remove.")
+            loader.show("Nothing to remove.", remove=None)
             return
         loader.ask(records, yes)
         for name in leftovers:
             loader.landing.remove(name)
         loader.warehouse.remove_uncommitted()
         if not loader.as_json:
-            click.echo("Removed.")
+            loader.show("Removed.")
 
 
 def _garbage_records(landing: Landing, leftovers: Mapping[PurePosixPath, int]) -> list[dict[str, Any]]:
-    return [
-        {"remove": f"{landing.name}/{name}", "rows": "", "size": f"{size:,} bytes"}
-        for name, size in leftovers.items()
-    ]
+    return [{"remove": f"{landing.name}/{name}", "bytes": size} for name, size in leftovers.items()]
+
+
+def _named(pull: Pull) -> dict[str, str]:
+    return {"bot_id": pull.bot_id, "pull_id": pull.pull_id}
 
 
 def main() -> None:
@@ -634,7 +632,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. What was committed stays; run the same command again.", err=True)
+        say("Interrupted. What was committed stays; run the same command again.", err=True)
         code = 128 + signal.SIGINT
     except Exception:
         log.exception(_UNEXPECTED)
@@ -702,12 +700,3 @@ def _local_time() -> str:
     if not zone:
         return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC (no dbt_project.yml here)"
     return f"{datetime.now(zone):%Y-%m-%d %H:%M} in {zone.key}"
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.filesize import decimal
-
-    with Console(stderr=True).status("") as status:
-        yield lambda what, size: status.update(f"{what} {decimal(size)}" if size else what)

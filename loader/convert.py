@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from loader.answers import COUNT, SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
-from loader.landing import LandedFile, Progress, PullFolder
+from loader.landing import LandedFile, PullFolder
+from loader.logs import progress
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
 from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv
 
@@ -81,7 +82,7 @@ def value_counts(converted: Converted) -> dict[str, int]:
     return counts
 
 
-def convert(folder: PullFolder, workdir: Path, progress: Progress, *, force: bool = False) -> Converted:
+def convert(folder: PullFolder, workdir: Path, *, force: bool = False) -> Converted:
     """Convert a complete pull.
 
     A file is read once, checked and written; who signed up since the exports before it is left out at once.
@@ -90,7 +91,6 @@ def convert(folder: PullFolder, workdir: Path, progress: Progress, *, force: boo
     Args:
         folder: The pull.
         workdir: Where the Parquet files go.
-        progress: Is told which file is under way.
         force: Take the users that are in every export, however many are not.
 
     Raises:
@@ -99,7 +99,7 @@ def convert(folder: PullFolder, workdir: Path, progress: Progress, *, force: boo
         LoaderError: There is no room.
     """
     try:
-        return _Conversion(folder, workdir, progress).convert(force)
+        return _Conversion(folder, workdir).convert(force)
     except OSError as error:
         raise LoaderError(
             f"{folder.path} cannot be converted: {error.strerror or error}. Make room and pull again."
@@ -107,10 +107,9 @@ def convert(folder: PullFolder, workdir: Path, progress: Progress, *, force: boo
 
 
 class _Conversion:
-    def __init__(self, folder: PullFolder, workdir: Path, progress: Progress) -> None:
+    def __init__(self, folder: PullFolder, workdir: Path) -> None:
         self.folder = folder
         self._workdir = workdir
-        self._progress = progress
         self._files: dict[str, dict[Path, int]] = {table: {} for table in raw_tables()}
         # The attributes of the catalogue that no export has had, and their types.
         self._catalogue: dict[str, str] = {}
@@ -137,7 +136,7 @@ class _Conversion:
         # The users that every export so far has had.
         known: np.ndarray | None = None
         for export in exports:
-            self._progress(f"converting {export.landed.name}", 0)
+            progress(f"converting {export.landed.name}")
             export.choose_columns(self._catalogue)
             is_of_everyone = export in of_everyone
             export.path = self._write(export.landed.table, export.blocks(known if is_of_everyone else None))
@@ -193,7 +192,7 @@ class _Conversion:
             kept = np.zeros(len(written), bool)
             kept[len(kept) - 1 - from_end[_is_in(users, common)]] = True
             if (kept != written).any():
-                self._progress(f"converting {export.landed.name} again", 0)
+                progress(f"converting {export.landed.name} again")
                 self._write(export.landed.table, export.blocks(kept=kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:

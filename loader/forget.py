@@ -11,19 +11,18 @@ from typing import IO
 
 from loader.chatfuel import USER_ID
 from loader.errors import LoaderError
-from loader.landing import LandedFile, Progress, PullFolder
+from loader.landing import LandedFile, PullFolder
+from loader.logs import progress
 from loader.wide_csv import WideCsv
 
 
-def find_user(
-    folder: PullFolder, user_id: str, progress: Progress
-) -> tuple[dict[LandedFile, int], list[LoaderError]]:
+def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], list[LoaderError]]:
     """Return the rows that a user has in each file of a complete pull, and what cannot be read."""
     rows, unread = {}, []
     files, _ = folder.read_manifest()
     for landed in files:
         if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
-            progress(f"reading {landed.name}", 0)
+            progress(f"reading {landed.name}")
             try:
                 folder.check_file(landed)
                 rows[landed] = sum(is_theirs for _, is_theirs in _records(folder, landed, user_id))
@@ -32,7 +31,7 @@ def find_user(
     return {landed: count for landed, count in rows.items() if count}, unread
 
 
-def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int], progress: Progress) -> None:
+def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]) -> None:
     """Remove a user's rows from a complete pull.
 
     Files that hold any are written anew under another name, then the manifest, and the old ones are removed
@@ -42,12 +41,11 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
         folder: The pull.
         user_id: The user, as Chatfuel spells the id.
         rows: What ``find_user`` found there.
-        progress: Is told which file is under way.
     """
     files, manifest = folder.read_manifest()
     for landed in files:
         if landed in rows:
-            _rewrite(folder, landed, user_id, progress)
+            _rewrite(folder, landed, user_id)
         else:
             folder.keep(landed)
     if rows:
@@ -55,7 +53,7 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
     folder.remove_unlisted()
 
 
-def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, progress: Progress) -> None:
+def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
     facts = {
@@ -64,7 +62,7 @@ def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, progress: Pro
         "broadcast_id": landed.broadcast_id,
         "block_id": landed.block_id,
     }
-    with folder.writer(name, landed.table, progress, **facts) as sink:
+    with folder.writer(name, landed.table, **facts) as sink:
         for record, is_theirs in _records(folder, landed, user_id):
             if not is_theirs:
                 sink.write(record)

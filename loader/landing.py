@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -38,9 +38,6 @@ _OURS = re.compile(
     r"|\.convert-\w+/[\w.-]+)",
     re.ASCII,
 )
-
-# Is told what is under way, and how many bytes of it are done.
-Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
@@ -315,29 +312,28 @@ class PullFolder:
         _make_folder(self.path)
 
     @contextmanager
-    def writer(self, name: str, table: str, progress: Progress, **facts) -> Iterator[IO[bytes]]:
+    def writer(self, name: str, table: str, **facts) -> Iterator[IO[bytes]]:
         """Open a file of the pull for writing; it appears when it is whole.
 
         Args:
             name: File name, ending in .gz.
             table: The raw table that it fills.
-            progress: Is told the bytes written.
             **facts: Further attributes of ``LandedFile``.
         """
         partial = self.path / f".{name}.partial"
         with _create(partial) as file:
             # Without a time in its header, the same response is the same file.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed:
-                yield _Reporting(compressed, name, progress)
+                yield compressed
             _sync(file)
         landed = LandedFile(name, table, partial.stat().st_size, _digest(partial), **facts)
         partial.rename(self.path / name)
         self.landing.save(self.name / name)
         self._files.append(landed)
 
-    def write(self, name: str, table: str, body: bytes, progress: Progress, **facts) -> None:
+    def write(self, name: str, table: str, body: bytes, **facts) -> None:
         """Write a response that is at hand; arguments as those of ``writer``."""
-        with self.writer(name, table, progress, **facts) as file:
+        with self.writer(name, table, **facts) as file:
             file.write(body)
 
     def keep(self, landed: LandedFile) -> None:
@@ -417,19 +413,6 @@ class PullFolder:
 def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     """Return those names that the loader gives, sorted."""
     return sorted(name for name in names if _OURS.fullmatch(str(name)))
-
-
-class _Reporting:
-    """A file that reports the bytes written to it."""
-
-    def __init__(self, file: IO[bytes], name: str, progress: Progress) -> None:
-        self._file, self._name, self._progress, self._written = file, name, progress, 0
-        progress(name, 0)
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._written += len(data)
-        self._progress(self._name, self._written)
 
 
 def _make_folder(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -49,8 +50,21 @@ class _JsonFormatter(logging.Formatter):
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        # Looks standard error up at every call: a progress bar puts its own in its place.
-        click.echo(self.format(record), err=True)
+        say(self.format(record), err=True)
+
+
+def progress(what: str = "", size: int = 0) -> None:
+    """Tell on a terminal what is under way, and its bytes, in place of what was told before."""
+    if sys.stderr and sys.stderr.isatty():
+        done = f" {size >> 20:,} MB" if size else ""
+        # To the begin of the line, which is cleared.
+        click.echo(f"\r\x1b[K{what}{done}", nl=False, err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line, in place of the progress."""
+    progress()
+    click.echo(text, err=err)
 
 
 def show_error(message: str) -> None:
@@ -59,7 +73,7 @@ def show_error(message: str) -> None:
     if isinstance(formatter, _JsonFormatter):
         logging.getLogger("loader").error(message)
     else:
-        click.echo(f"Error: {scrub(message)}", err=True)
+        say(f"Error: {scrub(message)}", err=True)
 
 
 def log_to_stderr(log_format: str = "text") -> None:

@@ -12,7 +12,8 @@ from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
 from loader.convert import convert, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
-from loader.landing import Progress, Pull, PullFolder
+from loader.landing import Pull, PullFolder
+from loader.logs import progress
 from loader.warehouse import Converted, Warehouse
 
 # An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
@@ -47,30 +48,24 @@ def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
     return Plan(fields, _chunks(fields), _to_ask(entries.content, stats.content, pull.pulled_at, recorded))
 
 
-def fetch(
-    client: Chatfuel,
-    folder: PullFolder,
-    recorded: Collection[str],
-    progress: Progress,
-) -> None:
+def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str]) -> None:
     """Land everything that Chatfuel has.
 
     Args:
         client: Chatfuel.
         folder: Where the responses go; emptied first.
         recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
-        progress: Is told which file is under way.
     """
     bot_id = folder.pull.bot_id
     body, catalogue = client.attributes(bot_id)
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", body, progress)
+    folder.write("attributes.json.gz", "attributes", body)
 
     def export(name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts) -> None:
         names = tuple(field.name for field in fields)
         custom = tuple(field.name for field in fields if field.type == "custom" and is_system(field.name))
         facts |= {"fields": names, "custom": custom}
-        client.download_users(bot_id, fields, lambda: folder.writer(name, table, progress, **facts), audience)
+        client.download_users(bot_id, fields, lambda: folder.writer(name, table, **facts), audience)
 
     system = [Attribute(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
@@ -78,13 +73,13 @@ def fetch(
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
 
     segments = client.segments(bot_id)
-    folder.write("segments.json.gz", "segments", segments.body, progress)
-    client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts", progress))
+    folder.write("segments.json.gz", "segments", segments.body)
+    client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts"))
     entries = client.scheduled_entries(bot_id)
     name = "scheduled_entries"
-    folder.write(f"{name}.json.gz", name, entries.body, progress)
+    folder.write(f"{name}.json.gz", name, entries.body)
     stats = client.broadcast_stats(bot_id)
-    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body, progress)
+    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body)
 
     for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = entry.id, str(entry.block_id)
@@ -92,7 +87,7 @@ def fetch(
             raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name. {CHANGED}")
         body, block = client.block(bot_id, block_id)
         facts = {"broadcast_id": broadcast_id, "block_id": block_id}
-        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, progress, **facts)
+        folder.write(f"block_filters-{broadcast_id}.json.gz", "block_filters", body, **facts)
         audience = block and block.user_filter
         if audience and audience.get("valid") is not False:
             name = f"broadcast_recipients-{broadcast_id}.csv.gz"
@@ -157,12 +152,7 @@ def qualifying(
 
 
 def load(
-    warehouse: Warehouse,
-    folder: PullFolder,
-    min_users_ratio: float,
-    progress: Progress,
-    *,
-    force: bool = False,
+    warehouse: Warehouse, folder: PullFolder, min_users_ratio: float, *, force: bool = False
 ) -> Converted:
     """Convert a complete pull and load it.
 
@@ -170,7 +160,6 @@ def load(
         warehouse: Where it goes.
         folder: The pull.
         min_users_ratio: The share of the previous pull's users that this one must have.
-        progress: Is told what is under way.
         force: Believe what the gates do not: too much that changed, or exports that disagree about the users.
 
     Raises:
@@ -179,10 +168,10 @@ def load(
     """
     try:
         with folder.workspace() as workdir:
-            converted = convert(folder, workdir, progress, force=force)
+            converted = convert(folder, workdir, force=force)
             if not force:
                 _check_changes(warehouse, folder, converted, min_users_ratio)
-            progress("loading", 0)
+            progress("loading")
             warehouse.write(folder.pull, converted)
     except (ContractError, RefusedError) as error:
         folder.refuse(error.message)

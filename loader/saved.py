@@ -22,7 +22,8 @@ from loader import __version__
 from loader.chatfuel import USER_ID
 from loader.convert import user_columns
 from loader.errors import ContractError
-from loader.landing import Progress, PullFolder
+from loader.landing import PullFolder
+from loader.logs import progress
 from loader.wide_csv import EXPORT_AGAIN, WideCsv
 
 _ROUNDED = "a spreadsheet has rounded the ids"
@@ -35,18 +36,17 @@ _FORMS = {
 _ROUND_ID, _LONG_ID, _FEW = r"^[0-9]{15}0+$", r"^[0-9]{16,}$", 5
 
 
-def land_saved(file: Path, folder: PullFolder, progress: Progress) -> None:
+def land_saved(file: Path, folder: PullFolder) -> None:
     """Land a file; its header is the catalogue, for what is not in it was not seen.
 
     Args:
         file: The file, gzipped or not.
         folder: Where it goes; emptied first.
-        progress: Is told which file is under way.
 
     Raises:
         ContractError: It is no users export, or not any more.
     """
-    progress(f"reading {file.name}", 0)
+    progress(f"reading {file.name}")
     with folder.workspace() as workdir:
         plain = _plain(file, workdir / "plain" / file.name.removesuffix(".gz"))
         header = WideCsv(plain, remedy=EXPORT_AGAIN).header
@@ -60,8 +60,8 @@ def land_saved(file: Path, folder: PullFolder, progress: Progress) -> None:
         rows = [{"name": name, "type": kind} for name, kind in kinds.items()]
         catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
         folder.begin()
-        folder.write("attributes.json.gz", "attributes", catalogue, progress)
-        place = folder.writer("users.csv.gz", "users", progress, fields=tuple(header))
+        folder.write("attributes.json.gz", "attributes", catalogue)
+        place = folder.writer("users.csv.gz", "users", fields=tuple(header))
         with pa.input_stream(str(plain), compression="detect") as source, place as sink:
             shutil.copyfileobj(source, sink)
     folder.commit("import", __version__)

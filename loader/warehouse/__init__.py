@@ -78,20 +78,20 @@ class Converted:
 class Warehouse(ABC):
     """Where pulls are loaded. A pull exists once its row is in the ledger, the table ``pulls``.
 
-    Every method raises ``WarehouseError`` when the warehouse cannot be read or written.
+    Every method raises ``WarehouseError`` when the warehouse cannot be read or written. Ids stand in queries
+    as they are: they are names of folders too.
     """
 
-    @abstractmethod
-    def committed_pulls(self) -> list[dict[str, Any]]:
-        """Return the rows of the ledger, oldest first. Creates nothing."""
+    # The schema of the raw tables, as a query spells it.
+    raw: str
 
     @abstractmethod
-    def recorded_broadcasts(self, bot_id: str) -> set[str]:
-        """Return the broadcasts whose audience a committed pull of the bot has recorded. Creates nothing."""
+    def read(self, query: str) -> list[dict[str, Any]]:
+        """Return the rows of a query; none where there is no such table yet."""
 
     @abstractmethod
-    def value_counts(self, pull: Pull) -> dict[str, int]:
-        """Return how many users had a value in a pull, by attribute. Creates nothing."""
+    def change(self, statements: Sequence[str]) -> None:
+        """Run statements in order; nothing where there is nothing yet."""
 
     @abstractmethod
     def write(self, pull: Pull, converted: Converted) -> None:
@@ -101,10 +101,6 @@ class Warehouse(ABC):
         """
 
     @abstractmethod
-    def read(self, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a query; none where there is no such table yet."""
-
-    @abstractmethod
     def mart(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a mart, one that is small; none before dbt has built it."""
 
@@ -112,14 +108,50 @@ class Warehouse(ABC):
     def check_writable(self) -> None:
         """Try whether a pull could be loaded, without writing."""
 
-    @abstractmethod
+    def committed_pulls(self) -> list[dict[str, Any]]:
+        """Return the rows of the ledger, oldest first."""
+        return self.read(f"select * from {self.raw}.{LEDGER} order by pulled_at, bot_id")
+
+    def recorded_broadcasts(self, bot_id: str) -> set[str]:
+        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
+        rows = self.read(
+            f"select distinct broadcast_id from {self.raw}.block_filters where bot_id = '{bot_id}'"
+            f" and pull_id in (select pull_id from {self.raw}.{LEDGER} where bot_id = '{bot_id}')"
+        )
+        return {row["broadcast_id"] for row in rows}
+
+    def value_counts(self, pull: Pull) -> dict[str, int]:
+        """Return how many users had a value in a pull, by attribute."""
+        found = self.of_pull("user_attributes", pull)
+        rows = self.read(f"select attribute_name, count(*) as users {found} group by attribute_name")
+        return {row["attribute_name"]: row["users"] for row in rows}
+
     def remove(self, pull: Pull) -> None:
         """Remove the rows of a pull, that of the ledger first."""
+        tables = sorted(raw_tables(), key=lambda table: table != LEDGER)
+        self.change([f"delete {self.of_pull(table, pull)}" for table in tables])
 
-    @abstractmethod
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""
+        found = {table: self.read(f"select count(*) as n {rest}") for table, rest in self._rests().items()}
+        return {table: rows[0]["n"] if rows else 0 for table, rows in found.items()}
 
-    @abstractmethod
     def remove_uncommitted(self) -> None:
         """Remove those rows."""
+        self.change([f"delete {rest}" for rest in self._rests().values()])
+
+    def of_pull(self, table: str, pull: Pull) -> str:
+        """Return what selects the rows of a pull, and on BigQuery reads its partition alone."""
+        return (
+            f"from {self.raw}.{table} where pull_date = date '{pull.pull_date}'"
+            f" and bot_id = '{pull.bot_id}' and pull_id = '{pull.pull_id}'"
+        )
+
+    def _rests(self) -> dict[str, str]:
+        pulls = f"select 1 from {self.raw}.{LEDGER} as pulls"
+        same = "rests.bot_id = pulls.bot_id and rests.pull_id = pulls.pull_id"
+        return {
+            table: f"from {self.raw}.{table} as rests where not exists ({pulls} where {same})"
+            for table in raw_tables()
+            if table != LEDGER
+        }

@@ -40,7 +40,6 @@ from loader.warehouse import (
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
 _GENERATIONS = 4
-_OF_PULLS = [table for table in raw_tables() if table != LEDGER]
 # The client would try to reach a server that is down for ten minutes before it says so.
 _PATIENCE = {
     "retry": bigquery.DEFAULT_RETRY.with_timeout(30),
@@ -78,6 +77,7 @@ class BigQueryWarehouse(Warehouse):
         self._client = client
         self._landing = landing
         self._dataset = f"{client.project}.{dataset}"
+        self.raw = f"`{self._dataset}`"
         self._marts = f"{client.project}.{marts}"
         self._retention_days = retention_days
         self._wait = wait
@@ -102,38 +102,6 @@ class BigQueryWarehouse(Warehouse):
             retention_days=settings.raw_retention_days,
         )
 
-    def committed_pulls(self) -> list[dict[str, Any]]:
-        """Return the rows of the ledger, oldest first."""
-        return self.read(f"select * from `{self._dataset}`.{LEDGER} order by pulled_at, bot_id")
-
-    def recorded_broadcasts(self, bot_id: str) -> set[str]:
-        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
-        rows = self.read(
-            f"""
-            select distinct filters.broadcast_id
-            from `{self._dataset}`.block_filters as filters
-            inner join `{self._dataset}`.{LEDGER} as pulls
-                on filters.bot_id = pulls.bot_id and filters.pull_id = pulls.pull_id
-            where filters.bot_id = @bot_id
-            """,
-            bot_id=bot_id,
-        )
-        return {row["broadcast_id"] for row in rows}
-
-    def value_counts(self, pull: Pull) -> dict[str, int]:
-        """Return how many users had a value in a pull, by attribute."""
-        rows = self.read(
-            f"""
-            select attribute_name, count(*) as users
-            from `{self._dataset}`.user_attributes
-            where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
-            group by attribute_name
-            """,
-            bot_id=pull.bot_id,
-            pull_id=pull.pull_id,
-        )
-        return {row["attribute_name"]: row["users"] for row in rows}
-
     def write(self, pull: Pull, converted: Converted) -> None:
         """Write a pull, its ledger row last."""
         with self._errors():
@@ -144,7 +112,7 @@ class BigQueryWarehouse(Warehouse):
                 self._load_table(table, pull, converted)
             for table, rows in converted.rows.items():
                 if (found := self._count(table, pull)) != rows:
-                    self._delete(table, pull)
+                    self.read(f"delete {self.of_pull(table, pull)}")
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}: they are removed again,"
                         f" and nothing shows the pull. Run `python -m loader reload {pull.pull_id}`."
@@ -158,42 +126,12 @@ class BigQueryWarehouse(Warehouse):
     def check_writable(self) -> None:
         """Try whether rows could be added, without adding any; before the first pull, nothing."""
         # A DML statement needs the right to write, also if it finds no row.
-        self.read(f"delete from `{self._dataset}`.{LEDGER} where false")
+        self.read(f"delete from {self.raw}.{LEDGER} where false")
 
-    def remove(self, pull: Pull) -> None:
-        """Remove the rows of a pull, that of the ledger first."""
-        for table in (LEDGER, *_OF_PULLS):
-            self._delete(table, pull)
-
-    def _delete(self, table: str, pull: Pull) -> None:
-        self.read(
-            f"""
-            delete from `{self._dataset}`.{table}
-            where bot_id = @bot_id and pull_id = @pull_id and pull_date = date '{pull.pull_date}'
-            """,
-            bot_id=pull.bot_id,
-            pull_id=pull.pull_id,
-        )
-
-    def uncommitted(self) -> dict[str, int]:
-        """Return how many rows are of pulls that are not in the ledger, by table."""
-        counts = {table: self.read(f"select count(*) as n {self._uncommitted(table)}") for table in _OF_PULLS}
-        return {table: rows[0]["n"] if rows else 0 for table, rows in counts.items()}
-
-    def remove_uncommitted(self) -> None:
-        """Remove those rows."""
-        for table in _OF_PULLS:
-            self.read(f"delete {self._uncommitted(table)}")
-
-    def _uncommitted(self, table: str) -> str:
-        return f"""
-            from `{self._dataset}`.{table} as orphans
-            where not exists (
-                select 1
-                from `{self._dataset}`.{LEDGER} as pulls
-                where orphans.bot_id = pulls.bot_id and orphans.pull_id = pulls.pull_id
-            )
-        """
+    def change(self, statements: Sequence[str]) -> None:
+        """Run statements one after the other; nothing where there is nothing yet."""
+        for statement in statements:
+            self.read(statement)
 
     def _create_tables(self) -> None:
         dataset = bigquery.Dataset(self._dataset)
@@ -289,24 +227,14 @@ class BigQueryWarehouse(Warehouse):
         return job.exception() if job.error_result else None
 
     def _count(self, table: str, pull: Pull) -> int:
-        (row,) = self.read(
-            f"select count(*) as found from `{self._dataset}`.{table}"
-            f" where pull_date = date '{pull.pull_date}' and bot_id = @bot_id and pull_id = @pull_id",
-            bot_id=pull.bot_id,
-            pull_id=pull.pull_id,
-        )
+        (row,) = self.read(f"select count(*) as found {self.of_pull(table, pull)}")
         return row["found"]
 
-    def read(self, query: str, **parameters: str) -> list[dict[str, Any]]:
+    def read(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query; none where there is no such table yet."""
-        config = bigquery.QueryJobConfig(
-            query_parameters=[
-                bigquery.ScalarQueryParameter(name, "STRING", value) for name, value in parameters.items()
-            ]
-        )
         with self._errors():
             try:
-                rows = self._client.query_and_wait(query, job_config=config, **_PATIENCE)
+                rows = self._client.query_and_wait(query, **_PATIENCE)
                 return [dict(row.items()) for row in rows]
             except NotFound as error:
                 if self._is_elsewhere(error.message):

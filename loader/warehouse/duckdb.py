@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,47 +18,13 @@ from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_colu
 _TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
 
 
-def literal(value: object) -> str:
-    """Return a value as SQL spells it.
-
-    Literals, not parameters: to bind one, DuckDB imports pandas where it is installed, and that takes longer
-    than to load a small pull.
-    """
-    return "'" + str(value).replace("'", "''") + "'"
-
-
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file. It is held open only while it is needed: DuckDB admits one process at a time."""
 
+    raw = RAW_SCHEMA
+
     def __init__(self, path: Path) -> None:
         self._path = path
-
-    def committed_pulls(self) -> list[dict[str, Any]]:
-        """Return the rows of the ledger, oldest first."""
-        return self.read(f"from {RAW_SCHEMA}.{LEDGER} order by pulled_at, bot_id")
-
-    def recorded_broadcasts(self, bot_id: str) -> set[str]:
-        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
-        rows = self.read(
-            f"""
-            select distinct broadcast_id
-            from {RAW_SCHEMA}.block_filters
-            semi join {RAW_SCHEMA}.{LEDGER} using (bot_id, pull_id)
-            where bot_id = {literal(bot_id)}
-            """
-        )
-        return {row["broadcast_id"] for row in rows}
-
-    def value_counts(self, pull: Pull) -> dict[str, int]:
-        """Return how many users had a value in a pull, by attribute."""
-        rows = self.read(
-            f"""
-            select attribute_name, count(*) as users
-            {_of_pull("user_attributes", pull)}
-            group by attribute_name
-            """
-        )
-        return {row["attribute_name"]: row["users"] for row in rows}
 
     def write(self, pull: Pull, converted: Converted) -> None:
         """Write a pull in one transaction, its ledger row last."""
@@ -66,18 +32,21 @@ class DuckDBWarehouse(Warehouse):
         with self._connect() as connection:
             connection.begin()
             _create_tables(connection)
-            if _count(connection, LEDGER, pull):
+
+            if self._count(connection, LEDGER, pull):
                 return
             for table in (*converted.rows, LEDGER):
                 # Rows without a ledger row: the ledger was lost. What landed stands for them.
-                connection.execute(f"delete {_of_pull(table, pull)}")
-                files = ", ".join(literal(file) for file in converted.files[table])
+                connection.execute(f"delete {self.of_pull(table, pull)}")
+                # Literals: to bind parameters, DuckDB imports pandas where there is one, and that takes
+                # longer than to load a small pull.
+                files = ", ".join("'" + str(f).replace("'", "''") + "'" for f in converted.files[table])
                 connection.execute(
                     f"insert into {RAW_SCHEMA}.{table} by name"
                     f" from read_parquet([{files}], hive_partitioning = false)"
                 )
             for table, rows in converted.rows.items():
-                if (found := _count(connection, table, pull)) != rows:
+                if (found := self._count(connection, table, pull)) != rows:
                     raise RefusedError(
                         f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
                         f" Run `python -m loader reload {pull.pull_id}`."
@@ -114,34 +83,18 @@ class DuckDBWarehouse(Warehouse):
         if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
-    def remove(self, pull: Pull) -> None:
-        """Remove the rows of a pull, in one transaction."""
-        if not self._path.exists():
-            return
-        with self._connect() as connection:
-            connection.begin()
-            _create_tables(connection)
-            for table in raw_tables():
-                connection.execute(f"delete {_of_pull(table, pull)}")
-            connection.commit()
+    def change(self, statements: Sequence[str]) -> None:
+        """Run statements in one transaction; nothing where there is nothing yet."""
+        if self._path.exists():
+            with self._connect() as connection:
+                connection.begin()
+                _create_tables(connection)
+                for statement in statements:
+                    connection.execute(statement)
+                connection.commit()
 
-    def uncommitted(self) -> dict[str, int]:
-        """Return how many rows are of pulls that are not in the ledger, by table."""
-        counts = {
-            table: self.read(f"select count(*) as rows {_uncommitted(table)}") for table in raw_tables()
-        }
-        return {table: rows[0]["rows"] if rows else 0 for table, rows in counts.items()}
-
-    def remove_uncommitted(self) -> None:
-        """Remove those rows."""
-        if not self._path.exists():
-            return
-        with self._connect() as connection:
-            connection.begin()
-            _create_tables(connection)
-            for table in raw_tables():
-                connection.execute(f"delete {_uncommitted(table)}")
-            connection.commit()
+    def _count(self, connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
+        return connection.execute(f"select count(*) {self.of_pull(table, pull)}").fetchone()[0]
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -165,24 +118,8 @@ class DuckDBWarehouse(Warehouse):
             ) from error
 
 
-def _uncommitted(table: str) -> str:
-    ledger = f"{RAW_SCHEMA}.{LEDGER}"
-    return (
-        f"from {RAW_SCHEMA}.{table} where (bot_id, pull_id) not in (select (bot_id, pull_id) from {ledger})"
-    )
-
-
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create schema if not exists {RAW_SCHEMA}")
     for table, columns in raw_tables().items():
         definition = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in (*pull_columns(), *columns))
         connection.execute(f"create table if not exists {RAW_SCHEMA}.{table} ({definition})")
-
-
-def _of_pull(table: str, pull: Pull) -> str:
-    where = f"bot_id = {literal(pull.bot_id)} and pull_id = {literal(pull.pull_id)}"
-    return f"from {RAW_SCHEMA}.{table} where {where}"
-
-
-def _count(connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
-    return connection.execute(f"select count(*) {_of_pull(table, pull)}").fetchone()[0]

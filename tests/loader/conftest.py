@@ -141,7 +141,7 @@ def converted(tmp_path: Path) -> Callable[[PullFolder, str], list[tuple]]:
 
     def rows(folder: PullFolder, table: str) -> list[tuple]:
         (tmp_path / "work").mkdir(exist_ok=True)
-        result = convert(folder, tmp_path / "work", lambda *_: None)
+        result = convert(folder, tmp_path / "work")
         files = [str(file) for file in result.files[table]]
         columns = ", ".join(column.name for column in raw_tables()[table])
         query = f"select {columns} from read_parquet({files}, hive_partitioning = false)"

@@ -72,7 +72,7 @@ def land(
     folder.begin()
 
     def write(name: str, table: str, body: bytes, **facts) -> None:
-        folder.write(name, table, body, lambda *_: None, **facts)
+        folder.write(name, table, body, **facts)
 
     listed = [name for chunk in names for name in chunk] if listed is None else listed
     contents = {

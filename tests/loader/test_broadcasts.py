@@ -117,7 +117,10 @@ def test_only_what_a_committed_pull_of_the_bot_recorded_is_not_asked_for(pull, t
 
 def test_what_a_pull_that_failed_had_asked_for_is_asked_for_again(pull, query, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("loader.warehouse.duckdb._count", lambda _, table, __: -1 if table == "segments" else 0)
+        patch.setattr(
+            "loader.warehouse.duckdb.DuckDBWarehouse._count",
+            lambda _, __, table, ___: -1 if table == "segments" else 0,
+        )
         assert pull().exit_code == 7
     pull("--as-of", "2024-06-03T08:30:00Z")
     assert query("select pull_id from block_filters") == [("20240603T083000Z",)]

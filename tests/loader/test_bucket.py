@@ -19,10 +19,6 @@ from tests.loader.landed import MOMENT
 FOLDER = f"botA/pull_date=2024-06-03/{PULL_ID}"
 
 
-def silent(what, size):
-    pass
-
-
 @pytest.fixture
 def in_bucket(storage, environment, monkeypatch, request):
     """The loader lands in a part of the bucket that is this test's own; the address of that part."""
@@ -81,8 +77,8 @@ def test_a_person_is_forgotten_in_the_bucket(in_bucket, landing, pull, query, tm
 
     assert len(holding("before")) >= 2
     folder = landing.complete_pulls()[0]
-    rows, _ = find_user(folder, user_id, silent)
-    forget_user(folder, user_id, rows, silent)
+    rows, _ = find_user(folder, user_id)
+    forget_user(folder, user_id, rows)
     assert len(rows) >= 2
     assert holding("after") == []
     BucketLanding(in_bucket, tmp_path / "again").complete_pulls()[0].read_manifest()
@@ -103,7 +99,7 @@ def test_a_damaged_object_is_found_by_its_hash_and_named(in_bucket, landing, pul
 def test_a_pull_without_manifest_is_fetched_afresh(in_bucket, landing, pull):
     folder = landing.folder(Pull("botA", MOMENT))
     folder.begin()
-    folder.write("leftover.json.gz", "segments", b"{}", silent)
+    folder.write("leftover.json.gz", "segments", b"{}")
     assert landing.complete_pulls() == []
     assert pull().exit_code == 0
     assert f"{FOLDER}/leftover.json.gz" not in [str(name) for name in landing.names()]
@@ -114,7 +110,7 @@ def test_gc_removes_what_is_incomplete_and_a_day_old(in_bucket, landing, pull, r
     whole = landing.names()
     folder = landing.folder(Pull("botB", MOMENT))
     folder.begin()
-    folder.write("leftover.json.gz", "segments", b"{}", silent)
+    folder.write("leftover.json.gz", "segments", b"{}")
     thesis = PurePosixPath("documents/thesis.txt")
     (landing.root / thesis).parent.mkdir()
     (landing.root / thesis).write_text("mine")

@@ -152,13 +152,14 @@ def test_a_user_who_is_not_in_every_export_is_left_out(rows, missing_from):
     assert {row[0] for row in rows("user_attributes", **pull)} == set(but_one)
 
 
-def test_only_an_export_with_a_user_whom_a_later_one_has_not_is_read_again(tmp_path):
+def test_only_an_export_with_a_user_whom_a_later_one_has_not_is_read_again(tmp_path, monkeypatch):
     chunks = [
         chunk_csv([name], [[user, "x"] for user in users]) for name, users in [("a", "1234"), ("b", "134")]
     ]
     folder = land(tmp_path / "landing", users=users_csv("123"), chunks=chunks, names=[["a"], ["b"]])
     told: list[str] = []
-    assert convert(folder, tmp_path, lambda what, _: told.append(what), force=True).rows["users"] == 2
+    monkeypatch.setattr("loader.convert.progress", told.append)
+    assert convert(folder, tmp_path, force=True).rows["users"] == 2
     again = [what.split()[1] for what in told if what.endswith("again")]
     # The users export is read for its own table, and for what the catalogue has of it.
     assert again == ["users.csv.gz", "users.csv.gz", "user_attributes-001.csv.gz"]
@@ -249,7 +250,7 @@ def test_results_are_numbered_in_the_order_served(rows):
 @pytest.mark.parametrize("table", list(raw_tables()))
 def test_parquet_columns_are_in_the_order_of_the_table(tmp_path, table):
     folder = land(tmp_path / "landing", **one_user("x"))
-    converted = convert(folder, tmp_path, lambda *_: None)
+    converted = convert(folder, tmp_path)
     names = [column.name for column in (*pull_columns(), *raw_tables()[table])]
     kinds = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP WITH TIME ZONE"}
     types = [kinds[column.type] for column in (*pull_columns(), *raw_tables()[table])]
@@ -269,17 +270,17 @@ def test_a_damaged_file_is_found_by_its_hash_and_named(rows, tmp_path):
     path = folder.path / "users.csv.gz"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(RefusedError, match=r"users\.csv\.gz is damaged"):
-        convert(folder, tmp_path, lambda *_: None)
+        convert(folder, tmp_path)
 
 
 def test_a_missing_file_is_named(rows, tmp_path):
     folder = land(tmp_path / "landing", **one_user("x"))
     (folder.path / "users.csv.gz").unlink()
     with pytest.raises(RefusedError, match=r"users\.csv\.gz is missing"):
-        convert(folder, tmp_path, lambda *_: None)
+        convert(folder, tmp_path)
 
 
 def test_a_landing_zone_with_a_quote_in_its_path_works(tmp_path):
     (tmp_path / "it's").mkdir()
     folder = land(tmp_path / "it's", **one_user(cell("x")))
-    assert convert(folder, tmp_path / "it's", lambda *_: None).rows["user_attributes"] == 1
+    assert convert(folder, tmp_path / "it's").rows["user_attributes"] == 1

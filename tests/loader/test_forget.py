@@ -9,14 +9,10 @@ from loader.landing import Landing
 from tests.loader.landed import chunk_csv, land, users_csv
 
 
-def silent(what, size):
-    pass
-
-
 def forget(folder, user_id):
-    rows, unread = find_user(folder, user_id, silent)
+    rows, unread = find_user(folder, user_id)
     assert unread == []
-    forget_user(folder, user_id, rows, silent)
+    forget_user(folder, user_id, rows)
     return sum(rows.values())
 
 
@@ -79,9 +75,9 @@ def test_no_cell_that_a_subscriber_can_write_keeps_a_person_in(tmp_path):
 def test_a_damaged_file_is_named_and_the_person_goes_from_the_others(landed):
     (landed.path / "users.csv.gz").write_bytes(b"damaged")
     (landed.path / "segments.json.gz").write_bytes(b"damaged")
-    rows, unread = find_user(landed, "17", silent)
+    rows, unread = find_user(landed, "17")
     assert ["users.csv.gz is damaged" in error.message for error in unread] == [True]
-    forget_user(landed, "17", rows, silent)
+    forget_user(landed, "17", rows)
     assert b'"17","a' not in texts_of(landed, "user_attributes-001.r1.csv.gz")
 
 

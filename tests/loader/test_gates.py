@@ -25,7 +25,7 @@ def loaded(tmp_path):
             tmp_path / "landing", users=users_csv(IDS), chunks=[chunk_csv(names, rows)], names=[names],
             moment=MOMENT.replace(day=day),
         )  # fmt: skip
-        load(warehouse, folder, 0.5, lambda *_: None, force=force)
+        load(warehouse, folder, 0.5, force=force)
         return folder
 
     return make
@@ -63,7 +63,7 @@ def test_an_attribute_that_is_new_may_be_everybodys(loaded):
 
 def test_a_pull_whose_cells_are_all_empty_is_refused(loaded):
     loaded(3, 40, 40)
-    with pytest.raises(RefusedError, match=r"values, and .*too few"):
+    with pytest.raises(RefusedError, match=r"values, and .*suspiciously few"):
         loaded(4, 0, 0)
 
 

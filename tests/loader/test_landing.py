@@ -13,12 +13,8 @@ from loader.landing import Landing, Pull
 from tests.loader.landed import MOMENT, chunk_csv, land, users_csv
 
 
-def silent(what, size):
-    pass
-
-
 def break_off(folder, body):
-    with folder.writer("x.csv.gz", "users", silent) as file:
+    with folder.writer("x.csv.gz", "users") as file:
         file.write(body)
         raise OSError("broken")
 
@@ -45,7 +41,7 @@ def test_where_a_pull_lands(folder, tmp_path):
 
 def test_a_response_is_kept_byte_for_byte(folder):
     body = b"\xef\xbb\xbf\x00\xffwhatever\r\n" * 1000
-    folder.write("x.csv.gz", "users", body, silent)
+    folder.write("x.csv.gz", "users", body)
     assert gzip.decompress((folder.path / "x.csv.gz").read_bytes()) == body
 
 
@@ -53,7 +49,7 @@ def test_the_same_response_lands_as_the_same_bytes(folder, tmp_path):
     other = Landing(tmp_path / "other").folder(Pull("bot", MOMENT))
     other.begin()
     for place in (folder, other):
-        place.write("x.json.gz", "segments", b"{}", silent)
+        place.write("x.json.gz", "segments", b"{}")
     body = (folder.path / "x.json.gz").read_bytes()
     assert body == (other.path / "x.json.gz").read_bytes()
     # The time in the header of a gzip file.
@@ -62,7 +58,7 @@ def test_the_same_response_lands_as_the_same_bytes(folder, tmp_path):
 
 def test_a_file_appears_when_it_is_whole(folder):
     path = folder.path / "x.csv.gz"
-    with folder.writer("x.csv.gz", "users", silent) as file:
+    with folder.writer("x.csv.gz", "users") as file:
         file.write(b"abc")
         assert not path.exists()
     assert path.exists()
@@ -79,12 +75,12 @@ def test_a_file_that_broke_off_never_appears_and_is_not_in_the_manifest(folder):
 def test_an_attempt_after_one_that_broke_off_is_the_file(folder):
     with pytest.raises(OSError, match="broken"):
         break_off(folder, b"a long beginning of something")
-    folder.write("x.csv.gz", "users", b"ok", silent)
+    folder.write("x.csv.gz", "users", b"ok")
     assert gzip.decompress((folder.path / "x.csv.gz").read_bytes()) == b"ok"
 
 
 def test_the_manifest_makes_a_pull_complete(folder, tmp_path):
-    folder.write("x.json.gz", "segments", b"{}", silent)
+    folder.write("x.json.gz", "segments", b"{}")
     assert not folder.is_complete
     assert Landing(tmp_path / "landing").complete_pulls() == []
     folder.commit("api", "test")
@@ -93,8 +89,8 @@ def test_the_manifest_makes_a_pull_complete(folder, tmp_path):
 
 
 def test_the_manifest_says_what_is_there(folder):
-    folder.write("u.csv.gz", "users", b"a\nb\n", silent, fields=("chatfuel user id", "status"))
-    folder.write("b.json.gz", "block_filters", b"{}", silent, broadcast_id="e", block_id="b")
+    folder.write("u.csv.gz", "users", b"a\nb\n", fields=("chatfuel user id", "status"))
+    folder.write("b.json.gz", "block_filters", b"{}", broadcast_id="e", block_id="b")
     folder.commit("api", "1.2.3")
     manifest = json.loads((folder.path / "manifest.json").read_text())
     users, block = manifest.pop("files")
@@ -111,7 +107,7 @@ def test_the_manifest_says_what_is_there(folder):
 
 
 def test_beginning_again_removes_what_was_there(folder):
-    folder.write("x.json.gz", "segments", b"{}", silent)
+    folder.write("x.json.gz", "segments", b"{}")
     folder.commit("api", "test")
     folder.begin()
     assert list(folder.path.iterdir()) == []
@@ -120,7 +116,7 @@ def test_beginning_again_removes_what_was_there(folder):
 
 def test_what_is_left_when_that_is_interrupted_does_not_look_complete(folder, monkeypatch):
     for name in ("a.json.gz", "x.json.gz"):
-        folder.write(name, "segments", b"{}", silent)
+        folder.write(name, "segments", b"{}")
     folder.commit("api", "test")
     remove, removed = folder.landing.remove, []
 
@@ -151,7 +147,7 @@ def test_a_file_is_on_the_disk_before_its_name_is_and_before_the_manifest(folder
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "rename", noted_rename)
-    folder.write("x.json.gz", "segments", b"{}", silent)
+    folder.write("x.json.gz", "segments", b"{}")
     folder.commit("api", "test")
     assert done == [
         ("fsync", ".x.json.gz.partial"), ("rename", "x.json.gz"),
@@ -165,11 +161,3 @@ def test_only_the_owner_can_read_the_landing_zone(tmp_path):
     assert {mode(path) for path in folder.path.iterdir()} == {0o600}
     made = [folder.path, *folder.path.parents]
     assert {mode(path) for path in made[: made.index(tmp_path)]} == {0o700}
-
-
-def test_progress_counts_the_bytes_written(folder):
-    reports = []
-    with folder.writer("x.csv.gz", "users", lambda what, size: reports.append((what, size))) as file:
-        file.write(b"abc")
-        file.write(b"de")
-    assert reports == [("x.csv.gz", 0), ("x.csv.gz", 3), ("x.csv.gz", 5)]

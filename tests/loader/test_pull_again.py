@@ -36,7 +36,10 @@ def test_a_refused_pull_can_be_loaded_from_the_landing_zone(pull, run, query, fa
 
 def test_counts_in_the_warehouse_must_equal_counts_landed(pull, query, monkeypatch):
     pull()
-    monkeypatch.setattr("loader.warehouse.duckdb._count", lambda _, table, __: 0 if table == "pulls" else -1)
+    monkeypatch.setattr(
+        "loader.warehouse.duckdb.DuckDBWarehouse._count",
+        lambda _, __, table, ___: 0 if table == "pulls" else -1,
+    )
     result = pull("--as-of", "2024-06-04T07:30:00Z")
     assert result.exit_code == 7
     assert "attributes has -1 rows" in result.stderr
