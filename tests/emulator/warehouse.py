@@ -111,8 +111,8 @@ class EmulatedProject(Project):
 
     @property
     def parse_key(self) -> tuple:
-        """What a parse depends on; the dataset is the schema."""
-        return (self.root, self.profiles, self.target, self.dataset)
+        """What a parse depends on: the project is the database, the dataset the schema."""
+        return (self.root, self.profiles, self.target, self.gcp_project, self.dataset)
 
     def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
         """Runs one dbt command on the emulator, and keeps the statements that dbt sent.

@@ -31,6 +31,7 @@ def test_the_example_of_what_an_event_means(project):
             }
             catalogue = catalogues[number].split(", ")
             write_pulls(connection, [Pull(moment(day).isoformat(" "), values, catalogue)])
+    project.dbt("seed")
     project.run("--select", "+fct_chatfuel__user_events")
     _, *events = table("events")
     assert project.query(
