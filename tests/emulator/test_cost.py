@@ -23,6 +23,8 @@ def test_the_documentation_has_the_bytes_of_the_build(story):
     page = (ROOT / "docs" / "bigquery.md").read_text().split("**What it costs.**")[1]
     documented = gigabytes(page)
     assert computed["`int_chatfuel__attribute_versions`"] > 1
-    assert documented.keys() == computed.keys()
+    # the story's build leaves out the tests of single tables, which the page has too
+    models = {name: size for name, size in computed.items() if name.startswith("`")}
+    assert models.keys() <= documented.keys()
     # rounded
-    assert documented == pytest.approx(computed, abs=0.11)
+    assert {name: documented[name] for name in models} == pytest.approx(models, abs=0.11)
