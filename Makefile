@@ -22,10 +22,10 @@ setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and f
 demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
 	@$(BIN)/python -m sandbox.demo
 
-test: setup ## Run all tests: some 20 minutes on two cores
+test: setup ## Run all tests: some 13 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-quick: setup ## The loader, and one small build with all unit tests: a minute
+test-quick: setup ## The loader, and one small build with all unit tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not airflow and not newer_dbt and not slow' tests/loader tests/pipeline/test_plain_build.py
 
 test-airflow: setup .venv-airflow/.installed ## Run the Airflow DAG against the sandbox, in an environment of its own
@@ -98,7 +98,7 @@ looker: setup ## Generate the views and explores of looker/ from the models
 screenshots: dashboard ## Every view as a picture, in data/pictures/; needs chromium, chromium-driver, fonts-noto-color-emoji
 	@$(BIN)/python -m dashboard.screenshots
 
-bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full takes two hours
+bench: setup data/bench/venv/.installed ## Measure what it costs, into benchmarks/RESULTS.md; SIZE=full is the size of a real bot, and takes long
 	@$(BIN)/python -m benchmarks --size $(SIZE)
 
 cost: setup ## What a night reads on BigQuery, model by model: computed from target/, after a build there

@@ -140,9 +140,8 @@ def explained(error: Exception, kind: type[LoaderError], place: str, **names: An
     reasons = [entry.get("reason", "") for entry in getattr(error, "errors", None) or () if "reason" in entry]
     text = " ".join([type(error).__name__, *reasons, str(error)])
     # Without the address that the clients put before it.
-    message = re.sub(
-        r"^[A-Z]+ https?://\S+: ", "", str(getattr(error, "message", None) or error)
-    ).splitlines()[0]
+    told_by_google = re.sub(r"^[A-Z]+ https?://\S+: ", "", str(getattr(error, "message", None) or error))
+    message = (told_by_google or type(error).__name__).splitlines()[0]
     found, case = next((match, case) for case in CASES if (match := re.search(case.pattern, text)))
     if not case.pattern:
         # Unexpected: the message is for whoever fixes it.

@@ -19,6 +19,9 @@ from loader.landing import Landing
 from loader.warehouse import bigquery as warehouse_module
 from loader.warehouse.bigquery import BigQueryWarehouse
 
+# one worker: the last looks at what the others were told
+pytestmark = pytest.mark.xdist_group("errors")
+
 BIGQUERY, STORAGE = "https://bigquery.test", "https://storage.test"
 ACCOUNT = "chatfuel@p.iam.gserviceaccount.com"
 MEMBER = f"--member serviceAccount:{ACCOUNT}"
@@ -92,6 +95,7 @@ RAISED = [
     (RefreshError("Reauthentication is needed."), "gcloud auth application-default login", 2),
     (TransportError("oauth2.googleapis.com cannot be reached"), "When that is mended", 6),
     (requests.ConnectionError("bigquery.googleapis.com cannot be reached"), "When that is mended", 6),
+    (requests.ConnectionError(), "BigQuery: ConnectionError", 6),
 ]  # fmt: skip
 said_by_now = []
 
