@@ -414,6 +414,8 @@ def pulls(loader: _Loader) -> None:
         })  # fmt: skip
     for record in records if loader.as_json else ():
         loader.show("", **record)
+    if not records and not loader.as_json:
+        loader.show("There is no pull yet. `python -m loader pull` makes the first one.")
     for bot_id in sorted({record["bot_id"] for record in records if not loader.as_json}):
         of_bot = [record for record in records if record["bot_id"] == bot_id]
         columns = ["pull_id", "loaded", "landed", "users", "values", "broadcasts"]

@@ -263,3 +263,8 @@ def test_logs_and_errors_as_json_are_one_line_each(run, monkeypatch, sandbox):
     (line,) = [json.loads(line) for line in result.stderr.splitlines()]
     assert (line["level"], line["logger"]) == ("ERROR", "loader")
     assert "refused the token" in line["message"]
+
+
+def test_who_has_no_pull_yet_is_told_so(run):
+    assert "There is no pull yet" in run("pulls").stdout
+    assert run("pulls", "--json").stdout == ""
