@@ -20,9 +20,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from loader.errors import LandingError
 from loader.google import explaining
-from loader.landing import REMOVED, Landing, Pull, ours
+from loader.landing import REMOVED, ROOT, Landing, Pull, ours
 
-_ROOT = PurePosixPath()
 # Another machine may be at work on what is younger.
 _OLD = timedelta(days=1)
 # The client would try to reach a server that is down for two minutes before it says so.
@@ -69,9 +68,9 @@ class BucketLanding(Landing):
         found = super().garbage(loaded)
         return {name: size for name, size in found.items() if self._blobs[name].updated < old}
 
-    def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
+    def names(self, below: PurePosixPath = ROOT) -> list[PurePosixPath]:
         """Return the loader's objects below a folder, relative to the landing zone."""
-        prefix = self._prefix if below == _ROOT else f"{self._prefix}{below}/"
+        prefix = self._prefix if below == ROOT else f"{self._prefix}{below}/"
         with self._errors():
             blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, retry=_RETRY)
             self._blobs = {PurePosixPath(blob.name.removeprefix(self._prefix)): blob for blob in blobs}
@@ -113,13 +112,10 @@ class BucketLanding(Landing):
         """Return where the files of removed pulls are."""
         return BucketLanding(f"{self.name}/{REMOVED}", self.root / REMOVED)
 
-    def set_aside(self, names: Collection[PurePosixPath]) -> None:
-        """Move objects to where nothing reads them; of a pull, its manifest first."""
+    def _copy_aside(self, name: PurePosixPath) -> None:
         with self._errors():
-            for name in sorted(names, key=lambda name: name.name != "manifest.json"):
-                copy = f"{self._prefix}{REMOVED}/{name}"
-                self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
-                self.remove(name)
+            copy = f"{self._prefix}{REMOVED}/{name}"
+            self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
 
     def address(self, path: Path) -> str:
         """Upload a file of a workspace and return where BigQuery finds it."""

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from loader.errors import RefusedError, WarehouseError
-from loader.landing import Pull
+from loader.landing import Pull, nearest
 from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
 
 # Times are naive and UTC: dbt models need no time zone support to read them.
@@ -77,9 +77,7 @@ class DuckDBWarehouse(Warehouse):
         if self._path.exists():
             with self._connect():
                 pass
-        place = self._path.absolute()
-        while not place.exists():
-            place = place.parent
+        place = nearest(self._path)
         if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
