@@ -382,14 +382,11 @@ class PullFolder:
         Raises:
             RefusedError: It is damaged or missing.
         """
-        path, problem = self.path / landed.name, ""
+        path, where = self.path / landed.name, f"{self.landing.name}/{self.name / landed.name}"
         if not path.exists():
-            problem = "missing from the landing zone"
-        elif _digest(path) != landed.sha256:
-            problem = "damaged: its SHA-256 differs"
-        if problem:
-            where = f"{self.landing.name}/{self.name / landed.name}"
-            raise RefusedError(f"{where} is {problem}. Restore it, or pull again.")
+            raise RefusedError(f"{where} is missing from the landing zone. Restore it, or pull again.")
+        if _digest(path) != landed.sha256:
+            raise RefusedError(f"{where} is damaged: its SHA-256 differs. Restore it, or pull again.")
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
