@@ -55,7 +55,6 @@ class BucketLanding(Landing):
         self._bucket = client.bucket(bucket)
 
     def check(self) -> None:
-        """Try whether the bucket can be read; nothing is written."""
         # Whoever may read and write objects may not ask for the bucket itself: one object is asked for.
         with self._errors():
             list(
@@ -63,13 +62,11 @@ class BucketLanding(Landing):
             )
 
     def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
-        """Return the files that belong to none of the complete or loaded pulls, and are a day old."""
         old = datetime.now(UTC) - _OLD
         found = super().garbage(loaded)
         return {name: size for name, size in found.items() if self._blobs[name].updated < old}
 
     def names(self, below: PurePosixPath = ROOT) -> list[PurePosixPath]:
-        """Return the loader's objects below a folder, relative to the landing zone."""
         prefix = self._prefix if below == ROOT else f"{self._prefix}{below}/"
         with self._errors():
             blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, retry=_RETRY)
@@ -80,17 +77,14 @@ class BucketLanding(Landing):
         return {name.parts[0] for name in self._blobs}
 
     def exists(self, name: PurePosixPath) -> bool:
-        """Return whether an object is there."""
         with self._errors():
             return self._blob(name).exists(retry=_RETRY)
 
     def save(self, name: PurePosixPath) -> None:
-        """Upload a file."""
         with self._errors():
             self._blob(name).upload_from_filename(self.root / name, checksum="crc32c", retry=_RETRY)
 
     def bring(self, folder: PurePosixPath) -> None:
-        """Download the files of a folder that are not here yet."""
         with self._errors():
             for name in self.names(folder):
                 path = self.root / name
@@ -99,17 +93,15 @@ class BucketLanding(Landing):
                     self._blob(name).download_to_filename(path, raw_download=True, retry=_RETRY)
 
     def remove(self, name: PurePosixPath) -> None:
-        """Remove an object, and its copy here."""
         super().remove(name)
         # Not found: removed by an attempt whose answer was lost.
         with self._errors(), suppress(NotFound):
             self._blob(name).delete(retry=_RETRY)
 
     def room(self) -> None:
-        """Return that there is no limit."""
+        return None
 
     def aside(self) -> Landing:
-        """Return where the files of removed pulls are."""
         return BucketLanding(f"{self.name}/{REMOVED}", self.root / REMOVED)
 
     def _copy_aside(self, name: PurePosixPath) -> None:
@@ -118,7 +110,6 @@ class BucketLanding(Landing):
             self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
 
     def address(self, path: Path) -> str:
-        """Upload a file of a workspace and return where BigQuery finds it."""
         name = PurePosixPath(path.relative_to(self.root))
         self.save(name)
         return f"gs://{self._bucket.name}/{self._prefix}{name}"

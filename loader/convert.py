@@ -49,7 +49,7 @@ _COUNTERS = ("Total users", "Read", "Clicked", "Failed")
 
 def user_columns() -> dict[str, str]:
     """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
-    return {column.name.replace("_", " "): column.name for column in raw_tables()["users"]}
+    return {column.name.replace("_", " "): column.name for column in raw_tables()["users"].columns}
 
 
 def is_system(name: str) -> bool:
@@ -212,7 +212,7 @@ class _Conversion:
     def _write(self, table: str, blocks: Iterable[Sequence[Any]], path: Path | None = None) -> Path:
         """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
         pull = self.folder.pull
-        columns = (*pull_columns(), *raw_tables()[table])
+        columns = (*pull_columns(), *raw_tables()[table].columns)
         schema = pa.schema([(column.name, _TYPES[column.type]) for column in columns])
         if table == "user_attributes":
             for name in ("chatfuel_user_id", "attribute_name"):

@@ -53,6 +53,9 @@ class Pull:
     bot_id: str
     pulled_at: datetime
 
+    def __str__(self) -> str:
+        return f"Pull {self.pull_id} of bot {self.bot_id}"
+
     @classmethod
     def named(cls, bot_id: str, pull_id: str) -> Pull | None:
         """Return the pull of this name, None if it is no name of a pull."""
