@@ -155,7 +155,12 @@ def examine(project: Mutated, node: object, most: int) -> bool:
         if number not in noticed
     ]
     share = len(noticed) / len(chosen) if chosen else 1
-    print(f"{node.name}: {len(noticed)} of {len(chosen)} noticed ({share:.0%})", *survivors, sep="\n", flush=True)
+    print(
+        f"{node.name}: {len(noticed)} of {len(chosen)} noticed ({share:.0%})",
+        *survivors,
+        sep="\n",
+        flush=True,
+    )
     return share < 0.8
 
 
