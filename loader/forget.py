@@ -19,8 +19,7 @@ from loader.wide_csv import WideCsv
 def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], list[LoaderError]]:
     """Return the rows that a user has in each file of a complete pull, and what cannot be read."""
     rows, unread = {}, []
-    files, _ = folder.read_manifest()
-    for landed in files:
+    for landed in folder.read_manifest().files:
         if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
             progress(f"reading {landed.name}")
             try:
@@ -42,26 +41,21 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
         user_id: The user, as Chatfuel spells the id.
         rows: What ``find_user`` found there.
     """
-    files, manifest = folder.read_manifest()
-    for landed in files:
+    manifest = folder.read_manifest()
+    for landed in manifest.files:
         if landed in rows:
             _rewrite(folder, landed, user_id)
         else:
             folder.keep(landed)
     if rows:
-        folder.commit(manifest["source"], manifest["loader_version"])
+        folder.commit(manifest.source, manifest.loader_version)
     folder.remove_unlisted()
 
 
 def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
-    facts = {
-        "fields": landed.fields,
-        "custom": landed.custom,
-        "broadcast_id": landed.broadcast_id,
-        "block_id": landed.block_id,
-    }
+    facts = {fact: getattr(landed, fact) for fact in ("fields", "custom", "broadcast_id", "block_id")}
     with folder.writer(name, landed.table, **facts) as sink:
         for record, is_theirs in _records(folder, landed, user_id):
             if not is_theirs:

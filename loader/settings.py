@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -51,14 +52,12 @@ class Settings:
 
     Attributes:
         base_url: Where Chatfuel is, without a slash at the end.
-        landing: The landing zone, a folder or gs://bucket/prefix.
-        duckdb_path: The file that is the warehouse of target ``dev``.
+        landing: A folder or gs://bucket/prefix.
+        duckdb_path: The warehouse of target ``dev``.
         bigquery_dataset: Where dbt makes the tables of the other targets.
-        bigquery_location: Where the datasets of the other targets are.
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
         webhook_url: What is told of failure and recovery; empty: nothing.
-        most_json: Most bytes that an answer in JSON may have, unpacked.
-        most_export: Most bytes that an export may have, unpacked.
+        most_json, most_export: As those of ``Patience``.
     """
 
     base_url: str
@@ -124,9 +123,9 @@ def environment() -> dict[str, str]:
         ConfigurationError: The file cannot be read.
     """
     try:
-        if Path(".env").is_dir():
-            raise IsADirectoryError
-        added = dotenv_values(".env")
+        added = dotenv_values(stream=io.StringIO(Path(".env").read_text("utf-8-sig")))
+    except FileNotFoundError:
+        added = {}
     except (OSError, UnicodeError):
         raise ConfigurationError("The file .env cannot be read. Save it as a text file in UTF-8.") from None
     # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
@@ -143,11 +142,12 @@ def read_settings() -> Settings:
     base_url = values.get("CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com").rstrip("/")
     try:
         parts = urlsplit(base_url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_address = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
+        is_address = is_address and "@" not in parts.netloc
     except ValueError:
-        is_address, parts = False, urlsplit("")
-    # Never shown whole: it may hold a password.
-    if not is_address or "@" in parts.netloc:
+        is_address = False
+    if not is_address:
+        # Never shown: it may hold a password.
         raise ConfigurationError(
             "CHATFUEL_BASE_URL is no address like https://dashboard.chatfuel.com, without name and password."
         )
@@ -161,12 +161,11 @@ def read_settings() -> Settings:
         raise ConfigurationError(
             f"CHATFUEL_DUCKDB_PATH is {duckdb_path!r}; set it to a file: anything else is gone after the run."
         )
-    bot_ids = tuple(part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip())
-    for bot_id in bot_ids:
-        if not is_bot_id(bot_id):
-            raise ConfigurationError(
-                f"CHATFUEL_BOT_ID holds {bot_id!r}, which is no id. Copy it from the dashboard's address."
-            )
+    bot_ids = [part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip()]
+    if strange := next((bot_id for bot_id in bot_ids if not is_bot_id(bot_id)), ""):
+        raise ConfigurationError(
+            f"CHATFUEL_BOT_ID holds {strange!r}, which is no id. Copy it from the dashboard's address."
+        )
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
