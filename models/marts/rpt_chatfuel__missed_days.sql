@@ -17,7 +17,6 @@ covered_days as (
         bot_id,
         activity_date,
     from pulls
-    where activity_date is not null
 ),
 
 bots as (
