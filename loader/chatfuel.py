@@ -241,6 +241,8 @@ class Chatfuel:
             raise ContractError(f"Chatfuel sent {what} to an address that is none. Try again.") from None
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
+        except OSError as error:
+            raise ConfigurationError(f"{error}. Set REQUESTS_CA_BUNDLE to a file that is there.") from None
         self._reached = True
         status = response.status_code
         # With 400, GraphQL says in the body what it refuses.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from msgspec.structs import replace
 from loader.answers import COUNT, SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
-from loader.landing import LandedFile, PullFolder
+from loader.landing import LandedFile, Manifest, PullFolder
 from loader.logs import progress
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
 from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv
@@ -91,8 +92,9 @@ def convert(folder: PullFolder, workdir: Path, *, force: bool = False) -> Conver
     try:
         return _Conversion(folder, workdir).convert(force)
     except OSError as error:
+        reason = error.strerror or error
         raise LoaderError(
-            f"{folder.path} cannot be converted: {error.strerror or error}. Make room and pull again."
+            f"{folder.path} cannot be converted: {reason}. Make room, or mend that, and pull again."
         ) from error
 
 
@@ -107,6 +109,9 @@ class _Conversion:
     def convert(self, force: bool) -> Converted:
         manifest = self.folder.read_manifest()
         files = manifest.files
+        if not _is_whole(manifest):
+            where = f"{self.folder.landing.name}/{self.folder.name}/manifest.json"
+            raise RefusedError(f"{where} does not list the files of a pull. Restore it, or pull again.")
         for landed in files:
             self.folder.check_file(landed)
         # A saved file has the columns that somebody chose.
@@ -316,6 +321,21 @@ class _Export:
                         _encoded(block.column[found], self._names),
                         block.values.filter(found),
                     ]
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    """Return whether each file is listed once, named after its table, and none is missing."""
+    names = {landed.name for landed in manifest.files}
+    tables = {landed.table for landed in manifest.files}
+    needed = {"attributes", "users"}
+    if manifest.source == "api":
+        needed |= {"segments", "broadcasts", "scheduled_entries", "broadcast_stats"}
+    return (
+        len(names) == len(manifest.files)
+        and needed <= tables <= raw_tables().keys() - {LEDGER}
+        and all(re.split("[-.]", landed.name)[0] == landed.table for landed in manifest.files)
+        and all(landed.name.endswith(_CSV) != (landed.table in SHAPES) for landed in manifest.files)
+    )
 
 
 def _numbers(users: pa.StringArray, others: dict[str, int]) -> np.ndarray:

@@ -213,7 +213,7 @@ class Landing:
 
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether a file is there."""
-        return (self.root / name).exists()
+        return (self.root / name).is_file()
 
     def write(self, name: PurePosixPath, text: str) -> None:
         """Write a small file, which appears when it is whole."""

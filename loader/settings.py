@@ -170,8 +170,8 @@ def read_settings() -> Settings:
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
     return Settings(
         base_url=base_url,
-        landing=landing if "://" in landing else str(Path(landing).expanduser()),
-        duckdb_path=Path(duckdb_path).expanduser(),
+        landing=landing if "://" in landing else str(_path("CHATFUEL_LANDING", landing)),
+        duckdb_path=_path("CHATFUEL_DUCKDB_PATH", duckdb_path),
         bigquery_dataset=values.get("CHATFUEL_BIGQUERY_DATASET", "chatfuel"),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=_whole_number(values, "CHATFUEL_RAW_RETENTION_DAYS", None),
@@ -182,6 +182,13 @@ def read_settings() -> Settings:
         _token=_token(values),
         _bot_ids=tuple(dict.fromkeys(bot_ids)),
     )
+
+
+def _path(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ConfigurationError(f"{name} is {value!r}, and nobody has that home. Set it anew.") from None
 
 
 def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> int | None:
@@ -197,7 +204,9 @@ def _token(values: Mapping[str, str]) -> str:
     token = values.get("CHATFUEL_TOKEN", "").strip()
     if not token and (file := values.get("CHATFUEL_TOKEN_FILE")):
         try:
-            token = Path(file).expanduser().read_text("utf-8").strip()
+            with _path("CHATFUEL_TOKEN_FILE", file).open(encoding="utf-8") as opened:
+                # It may be something without end.
+                token = opened.read(1 << 16).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"CHATFUEL_TOKEN_FILE cannot be read: {error}. Set it to a text file."

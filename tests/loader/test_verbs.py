@@ -155,6 +155,9 @@ def test_force_is_for_the_pull_too(pull, query, fault):
         ("2024-06-04T00:01:00Z", "UTC", 2),
         ("2024-06-04T06:30:00Z", "America/Los_Angeles", 1),
         ("2024-06-03T06:30:00Z", "America/Los_Angeles", 2),
+        # 01:23 and 04:53 of the next day there
+        ("2024-06-03T16:23:00Z", "Asia/Tokyo", 2),
+        ("2024-06-02T19:53:00Z", "Asia/Tokyo", 1),
     ],
 )
 def test_once_a_day_is_once_a_local_day(pull, query, tmp_path, moment, zone, pulls):
