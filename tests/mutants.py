@@ -1,10 +1,10 @@
 """Plants small mistakes in the SQL of models and counts those that their dbt unit tests notice.
 
     .venv/bin/python -m tests.mutants dim_chatfuel__users int_chatfuel__cohort_states
-    .venv/bin/python -m tests.mutants            # every model with unit tests: half an hour
+    .venv/bin/python -m tests.mutants            # every model with unit tests: some minutes
 
-Each mistake is planted alone, on one line of the model, and the model's unit tests run: two seconds each. At least 80 % of
-a model's mistakes should be noticed. A survivor is shown with its line: it asks for a row in a unit test, or for less SQL.
+Each mistake is planted alone, on one line of a copy of the model; one run of dbt tests all copies. At least 80 % of a model's
+mistakes should be noticed. A survivor is shown with its line: it asks for a row in a unit test, or for less SQL.
 """
 
 from __future__ import annotations
@@ -47,16 +47,22 @@ MISTAKES = {
         (r"(?<= )desc\b", "asc"),
         (r"(order by (?!.*\bdesc\b)[\w., ]+?)(?=\)|$)", r"\1 desc"),
     ],
-    "another sum": [(r"\bcount\(distinct ", "count("), (r"\bsum\(", "max(")],
+    "another sum": [(r"\bsum\(", "max(")],
+    "a dropped distinct": [
+        (r"\b(count\(|select )distinct\b", r"\1"),
+        (r"\bunion distinct\b", "union all"),
+    ],
     "yes for no": [(r"(?<![\w'])false\b", "true"), (r"\belse 0 end\b", "else 1 end")],
 }
+# what a select list has on one line: an expression and its name, or a column
+COLUMN = re.compile(r"^( +)(?:(\S.*) as )?((?:\w+\.)?(\w+)),$")
 # a condition that stands on a line of its own
 CONDITION = re.compile(r"^\s+(and|where|or) (?!.*\b(case|when|select)\b).*$|^\s+where$")
 ONLY_READS_LESS = re.compile(r"new_pull|is_of_last_pulls")
 CONFIG = re.compile(r"\{\{\s*config\(.*?\)\s*\}\}\n", re.DOTALL)
 # the last are the types of an area that may be left out
 NOT_OURS = re.compile(
-    r"^\s*--|^\s*\{[{%#]|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=|': '(string|timestamp|date|int64|boolean)'"
+    r"^\s*--|^\s*\{[%#]|^\s*\{\{(?!.* as \w+,$)|hash_key|config\(|materialized=|partition_by=|cluster_by=|meta=|': '(string|timestamp|date|int64|boolean)'"
 )
 
 
@@ -81,6 +87,10 @@ def mutants(sql: str) -> Iterator[tuple[str, int, str, str]]:
             rest = "where true" if word == "where" and len(line.split()) > 1 else ""
             if word != "where" or rest:
                 planted.append(("a dropped condition", rest))
+        own, other = COLUMN.match(line), COLUMN.match(lines[number + 1]) if number + 1 < len(lines) else None
+        # opened and clicked, sent_at and known_at, open_rate and click_rate
+        if own and other and own[4] != "bot_id" and (own[1], own[4][-2:]) == (other[1], other[4][-2:]):
+            planted.append(("its neighbour", f"{own[1]}{other[2] or other[3]} as {own[4]},"))
         for kind, mistaken in planted:
             yield kind, number + 1, mistaken, "\n".join([*lines[:number], mistaken, *lines[number + 1 :]])
 
