@@ -31,15 +31,10 @@ def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], 
 
 
 def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]) -> None:
-    """Remove a user's rows from a complete pull.
+    """Remove a user's rows, as ``find_user`` found them, from a complete pull.
 
     Files that hold any are written anew under another name, then the manifest, and the old ones are removed
     last: whatever interrupts it, the pull is whole, and doing it again finishes it.
-
-    Args:
-        folder: The pull.
-        user_id: The user, as Chatfuel spells the id.
-        rows: What ``find_user`` found there.
     """
     manifest = folder.read_manifest()
     for landed in manifest.files:

@@ -38,10 +38,6 @@ _ROUND_ID, _LONG_ID, _FEW = r"^[0-9]{15}0+$", r"^[0-9]{16,}$", 5
 def land_saved(file: Path, folder: PullFolder) -> None:
     """Land a file; its header is the catalogue, for what is not in it was not seen.
 
-    Args:
-        file: The file, gzipped or not.
-        folder: Where it goes; emptied first.
-
     Raises:
         ContractError: It is no users export, or not any more.
     """

@@ -83,11 +83,7 @@ class _Cells(NamedTuple):
 
 
 class WideCsv:
-    """A wide CSV.
-
-    Attributes:
-        header: The names of its columns.
-    """
+    """A wide CSV; ``header`` are the names of its columns."""
 
     def __init__(self, path: Path, block: int = _BLOCK, remedy: str = PULL_AGAIN) -> None:
         """Read the header.
@@ -95,7 +91,7 @@ class WideCsv:
         Args:
             path: The file.
             block: Bytes that are read at a time.
-            remedy: What is told to do if it is refused.
+            remedy: What to do if it is refused.
 
         Raises:
             ContractError: There is none.
