@@ -92,13 +92,7 @@ class Chatfuel:
     """Chatfuel, for the length of one pull."""
 
     def __init__(self, base_url: str, token: str, patience: Patience) -> None:
-        """Prepare; nothing is sent.
-
-        Args:
-            base_url: Without a slash at the end.
-            token: The Bearer token of a dashboard user.
-            patience: Timeouts and retries.
-        """
+        """Prepare; nothing is sent. The base URL has no slash at its end."""
         self._base_url = base_url
         self._patience = patience
         self._deadline = monotonic() + patience.deadline
@@ -155,12 +149,12 @@ class Chatfuel:
     def download_users(
         self, bot_id: str, fields: Sequence[Attribute], sink: Sink, audience: Mapping[str, Any] | None = None
     ) -> None:
-        """Download a users export.
+        """Download a users export, a CSV.
 
         Args:
             bot_id: The bot.
             fields: The columns; at most ``MOST_FIELDS``, none of ``ALWAYS_SERVED``.
-            sink: Where the CSV goes.
+            sink: Where it goes.
             audience: The filter of a block; none selects everyone.
         """
         variables = {

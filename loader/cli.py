@@ -497,7 +497,13 @@ def import_(
 
 
 @_verb
-@click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
+@click.option(
+    "--user",
+    "user_id",
+    required=True,
+    callback=_checked(str.strip, "{!r} is nobody's id."),
+    help="The user's id, as Chatfuel spells it.",
+)
 @_bot
 @_yes
 def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
@@ -518,8 +524,8 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
             if folder.pull.bot_id == bot_id:
                 try:
                     found[folder], errors = find_user(folder, user_id)
-                except RefusedError as error:
-                    errors = [error]
+                except (RefusedError, OSError) as error:
+                    errors = [str(error)]
                 unread += errors
         leftovers = {
             name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
@@ -545,9 +551,9 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
             "dbt did not finish: its message is above. When that is mended, run the same command again."
         )
     if unread:
-        reasons = " ".join(error.message for error in unread)
         raise RefusedError(
-            f"The person may still be in what could not be read: {reasons} Then run the same command again."
+            f"The person may still be in what could not be read: {' '.join(unread)}"
+            " Then run the same command again."
         )
 
 

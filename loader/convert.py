@@ -6,7 +6,6 @@ agree about the users.
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
 import re
@@ -27,7 +26,7 @@ from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, Manifest, PullFolder
 from loader.logs import progress
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
-from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv
+from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv, unpacked
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
@@ -174,7 +173,7 @@ class _Conversion:
         common = users[found == len(exports)]
         everyone, missing = len(users), len(users) - len(common)
         if not len(common) and len(exports) > 1:
-            raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
+            raise RefusedError(f"An export of the users is empty. Nothing was loaded. {exports[0].remedy}")
         # One is let through also where there are fewer than a hundred.
         if missing > max(1, everyone * MOST_LEFT_OUT) and not force:
             raise RefusedError(
@@ -191,8 +190,9 @@ class _Conversion:
                 self._write(export.landed.table, export.blocks(kept=kept), export.path)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
-        body = gzip.decompress((self.folder.path / landed.name).read_bytes())
-        payloads, rows = pick(parse(body, landed.name), SHAPES[landed.table], landed.name)
+        with unpacked(self.folder.path / landed.name) as file:
+            content = parse(file.read(), landed.name)
+        payloads, rows = pick(content, SHAPES[landed.table], landed.name)
         match landed.table:
             case "attributes":
                 for row in rows:
@@ -250,6 +250,7 @@ class _Export:
         users: A number for the user of each row, block after block; none of the broadcast list.
         written: The same, whether the row was written.
         path: What was made of it.
+        remedy: What is told to do where it is refused.
     """
 
     def __init__(
@@ -259,7 +260,7 @@ class _Export:
 
         ``others`` are the numbers of users whose ids are none, the same for all exports.
         """
-        self.landed, self._others, self._remedy = landed, others, remedy
+        self.landed, self._others, self.remedy = landed, others, remedy
         self.users: list[np.ndarray] = []
         self.written: list[np.ndarray] = []
         self.path = Path()
@@ -297,8 +298,7 @@ class _Export:
             if users.null_count:
                 row = block.first + users.is_null().index(True).as_py() + 1
                 raise ContractError(
-                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded."
-                    f" {self._remedy}"
+                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. {self.remedy}"
                 )
             if kept is None:
                 numbers = _numbers(users, self._others)

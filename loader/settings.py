@@ -129,7 +129,12 @@ def environment() -> dict[str, str]:
     except (OSError, UnicodeError):
         raise ConfigurationError("The file .env cannot be read. Save it as a text file in UTF-8.") from None
     # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
-    return {name: value for name, value in (added | os.environ).items() if value}
+    values = {name: value for name, value in (added | os.environ).items() if value}
+    for name, value in values.items():
+        # Python stands such a character in for a byte that it cannot read.
+        if name.startswith("CHATFUEL_") and re.search("[\ud800-\udfff]", value):
+            raise ConfigurationError(f"{name} holds what is no text in UTF-8. Set it again.")
+    return values
 
 
 def read_settings() -> Settings:

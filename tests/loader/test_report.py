@@ -189,3 +189,10 @@ def test_the_alarm_goes_out_though_the_report_cannot_be_shown(run, webhook, monk
     monkeypatch.setattr("loader.cli.say", full_disk)
     assert run("report", "--notify", "--failed", "the build").exit_code == 1
     assert "the build failed" in webhook.texts[0]
+
+
+def test_the_alarm_goes_out_though_the_views_are_of_another_version(run, pull, webhook, monkeypatch):
+    pull()
+    monkeypatch.setattr("loader.warehouse.duckdb.DuckDBWarehouse.mart", lambda *_: [{"bot_id": "botA"}])
+    run("report", "--notify", "--failed", "the build")
+    assert "the build failed; the tables are of another version" in webhook.texts[0]

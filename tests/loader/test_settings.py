@@ -156,6 +156,13 @@ def test_a_token_file_without_end_ends(monkeypatch):
         read_settings()
 
 
+def test_what_is_no_text_is_told_without_showing_it(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_LANDING", "secret\udcff")
+    with pytest.raises(ConfigurationError, match="CHATFUEL_LANDING holds what is no text in UTF-8") as caught:
+        read_settings()
+    assert "secret" not in caught.value.message
+
+
 def test_a_home_folder_is_expanded(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CHATFUEL_LANDING", "~/landing")
