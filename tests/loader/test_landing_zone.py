@@ -127,8 +127,10 @@ def test_a_moment_that_cannot_be_right_is_refused(run, moment):
     assert "Traceback" not in result.output
 
 
-def test_a_moment_before_2015_is_taken_by_force(pull, query):
-    assert pull("--as-of", "2014-06-03T07:30:00Z", "--force").exit_code == 0
+@pytest.mark.parametrize("year", ["2014", "0224"])
+def test_a_moment_before_2015_is_taken_by_force(pull, run, year):
+    assert pull("--as-of", f"{year}-06-03T07:30:00Z", "--force").exit_code == 0
+    assert f"{year}0603T073000Z     yes     yes" in run("pulls").stdout
 
 
 def test_a_ratio_is_a_number(run):
