@@ -21,7 +21,7 @@ def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], 
     rows, unread = {}, []
     files, _ = folder.read_manifest()
     for landed in files:
-        if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
+        if landed.name.endswith(".csv.gz") and (landed.id_column or USER_ID in landed.fields):
             progress(f"reading {landed.name}")
             try:
                 folder.check_file(landed)
@@ -45,7 +45,7 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
     files, manifest = folder.read_manifest()
     for landed in files:
         if landed in rows:
-            _rewrite(folder, landed, user_id)
+            _rewrite(folder, landed, user_id, rows[landed])
         else:
             folder.keep(landed)
     if rows:
@@ -53,15 +53,13 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
     folder.remove_unlisted()
 
 
-def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
+def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, rows: int) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
-    facts = {
-        "fields": landed.fields,
-        "custom": landed.custom,
-        "broadcast_id": landed.broadcast_id,
-        "block_id": landed.block_id,
-    }
+    kept = ("fields", "custom", "broadcast_id", "block_id", "channel", "id_column")
+    facts = {fact: getattr(landed, fact) for fact in kept}
+    if landed.contacts is not None:
+        facts["contacts"] = landed.contacts - rows
     with folder.writer(name, landed.table, **facts) as sink:
         for record, is_theirs in _records(folder, landed, user_id):
             if not is_theirs:
@@ -71,7 +69,7 @@ def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
 def _records(folder: PullFolder, landed: LandedFile, user_id: str) -> Iterator[tuple[bytes, bool]]:
     """Yield the rows of an export as they are, and whether each is the user's."""
     path = folder.path / landed.name
-    place = WideCsv(path).header.index(USER_ID)
+    place = WideCsv(path).header.index(landed.id_column or USER_ID)
     with gzip.open(path) as file:
         for record in _rows(file):
             # Most need not be taken apart.

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -85,6 +85,9 @@ class LandedFile:
         custom: Those of them that are custom attributes, though named as system fields.
         broadcast_id: Of an audience or its recipients: the scheduled entry.
         block_id: Of an audience: the block.
+        channel: Of an export of the panel: whose users it has.
+        id_column: The same: its column with the users' ids.
+        contacts: The same: how many users Chatfuel counted.
     """
 
     name: str
@@ -95,11 +98,15 @@ class LandedFile:
     custom: tuple[str, ...] = ()
     broadcast_id: str = ""
     block_id: str = ""
+    channel: str = ""
+    id_column: str = ""
+    contacts: int | None = None
 
     @classmethod
     def of(cls, entry: dict[str, Any]) -> LandedFile:
         """Return what an entry of a manifest says."""
-        kinds = {"name": str, "table": str, "size": int, "sha256": str, "broadcast_id": str, "block_id": str}
+        kinds = dict.fromkeys(("name", "table", "sha256", "broadcast_id", "block_id"), str)
+        kinds |= {"size": int, "channel": str, "id_column": str, "contacts": int}
         if any(not isinstance(entry[key], kind) for key, kind in kinds.items() if key in entry):
             raise TypeError
         if not _FILE.fullmatch(entry["name"]):
@@ -335,6 +342,10 @@ class PullFolder:
         """Write a response that is at hand; arguments as those of ``writer``."""
         with self.writer(name, table, **facts) as file:
             file.write(body)
+
+    def describe(self, **facts) -> None:
+        """Add facts to the file written last: what it told by itself."""
+        self._files[-1] = replace(self._files[-1], **facts)
 
     def keep(self, landed: LandedFile) -> None:
         """Take a file that is there into the next manifest."""

@@ -186,6 +186,7 @@ def _check_changes(
 ) -> None:
     """Refuse what changed too much since the pull before."""
     pull, source = folder.pull, folder.read_manifest()[1]["source"]
+    is_panel = source == "panel"
     before = [
         row
         for row in warehouse.committed_pulls()
@@ -194,16 +195,17 @@ def _check_changes(
     if not before:
         return
     problem, last = "", before[-1]
+    # What another surface knows, or whoever saved a file chose, is no news.
+    is_same = is_panel == (last.get("surface") == "panel") and (is_panel or source == last["source"])
     shares = {"users": min_users_ratio}
-    # Who saves a file chooses its columns.
-    if source == last["source"]:
+    if is_same:
         shares |= {"attributes": _LEAST_KEPT, "user_attributes": min_users_ratio}
     for table, share in shares.items():
         count, known = converted.rows[table], last[f"{table}_rows"]
         if not problem and count < known * share:
             what = "values" if table == "user_attributes" else table
             problem = f"{count} {what}, and {known} in the pull before: suspiciously few"
-    if not problem and source == last["source"]:
+    if not problem and is_same:
         counts = value_counts(converted)
         known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))
         # Of an attribute that is new, or that nobody had, every value is a new one.

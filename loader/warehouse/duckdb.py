@@ -123,3 +123,8 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table, columns in raw_tables().items():
         definition = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in (*pull_columns(), *columns))
         connection.execute(f"create table if not exists {RAW_SCHEMA}.{table} ({definition})")
+        # A table of an older loader has not all of them.
+        for name, kind in columns:
+            connection.execute(
+                f"alter table {RAW_SCHEMA}.{table} add column if not exists {name} {_TYPES[kind]}"
+            )
