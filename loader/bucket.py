@@ -20,9 +20,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from loader.errors import LandingError
 from loader.google import explaining
-from loader.landing import REMOVED, Landing, Pull, ours
+from loader.landing import REMOVED, ROOT, Landing, Pull, ours
 
-_ROOT = PurePosixPath()
 # Another machine may be at work on what is younger.
 _OLD = timedelta(days=1)
 # The client would try to reach a server that is down for two minutes before it says so.
@@ -56,7 +55,6 @@ class BucketLanding(Landing):
         self._bucket = client.bucket(bucket)
 
     def check(self) -> None:
-        """Try whether the bucket can be read; nothing is written."""
         # Whoever may read and write objects may not ask for the bucket itself: one object is asked for.
         with self._errors():
             list(
@@ -64,14 +62,12 @@ class BucketLanding(Landing):
             )
 
     def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
-        """Return the files that belong to none of the complete or loaded pulls, and are a day old."""
         old = datetime.now(UTC) - _OLD
         found = super().garbage(loaded)
         return {name: size for name, size in found.items() if self._blobs[name].updated < old}
 
-    def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
-        """Return the loader's objects below a folder, relative to the landing zone."""
-        prefix = self._prefix if below == _ROOT else f"{self._prefix}{below}/"
+    def names(self, below: PurePosixPath = ROOT) -> list[PurePosixPath]:
+        prefix = self._prefix if below == ROOT else f"{self._prefix}{below}/"
         with self._errors():
             blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, retry=_RETRY)
             self._blobs = {PurePosixPath(blob.name.removeprefix(self._prefix)): blob for blob in blobs}
@@ -81,17 +77,14 @@ class BucketLanding(Landing):
         return {name.parts[0] for name in self._blobs}
 
     def exists(self, name: PurePosixPath) -> bool:
-        """Return whether an object is there."""
         with self._errors():
             return self._blob(name).exists(retry=_RETRY)
 
     def save(self, name: PurePosixPath) -> None:
-        """Upload a file."""
         with self._errors():
             self._blob(name).upload_from_filename(self.root / name, checksum="crc32c", retry=_RETRY)
 
     def bring(self, folder: PurePosixPath) -> None:
-        """Download the files of a folder that are not here yet."""
         with self._errors():
             for name in self.names(folder):
                 path = self.root / name
@@ -100,29 +93,23 @@ class BucketLanding(Landing):
                     self._blob(name).download_to_filename(path, raw_download=True, retry=_RETRY)
 
     def remove(self, name: PurePosixPath) -> None:
-        """Remove an object, and its copy here."""
         super().remove(name)
         # Not found: removed by an attempt whose answer was lost.
         with self._errors(), suppress(NotFound):
             self._blob(name).delete(retry=_RETRY)
 
     def room(self) -> None:
-        """Return that there is no limit."""
+        return None
 
     def aside(self) -> Landing:
-        """Return where the files of removed pulls are."""
         return BucketLanding(f"{self.name}/{REMOVED}", self.root / REMOVED)
 
-    def set_aside(self, names: Collection[PurePosixPath]) -> None:
-        """Move objects to where nothing reads them; of a pull, its manifest first."""
+    def _copy_aside(self, name: PurePosixPath) -> None:
         with self._errors():
-            for name in sorted(names, key=lambda name: name.name != "manifest.json"):
-                copy = f"{self._prefix}{REMOVED}/{name}"
-                self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
-                self.remove(name)
+            copy = f"{self._prefix}{REMOVED}/{name}"
+            self._bucket.copy_blob(self._blob(name), self._bucket, copy, retry=_RETRY)
 
     def address(self, path: Path) -> str:
-        """Upload a file of a workspace and return where BigQuery finds it."""
         name = PurePosixPath(path.relative_to(self.root))
         self.save(name)
         return f"gs://{self._bucket.name}/{self._prefix}{name}"

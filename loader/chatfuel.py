@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -20,11 +17,10 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.exceptions import ReadTimeoutError
+from urllib3 import HTTPConnectionPool, Retry
+from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 
 from loader.answers import CHANGED, SHAPES, Attribute, Document, Shape, parse, pick
 from loader.errors import (
@@ -69,17 +65,6 @@ class _TransientError(SourceUnavailableError):
         self.retry_after = retry_after
 
 
-class _Bearer(AuthBase):
-    """Adds the token. Unlike a header of the session, it is not replaced by an entry of a .netrc file."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 class _Adapter(HTTPAdapter):
     """Keeps at hand what a request waits on, so that a wait can be ended: a server may trickle for ever."""
 
@@ -88,35 +73,25 @@ class _Adapter(HTTPAdapter):
         self._sockets: deque[socket.socket] = deque(maxlen=4)
         super().__init__()
 
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        self._watch(self.poolmanager)
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:
+        pool = super().get_connection_with_tls_context(*arguments, **options)
+        sockets = self._sockets
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        return self._watch(super().proxy_manager_for(proxy, **options))
+        class Connection(type(pool).ConnectionCls):
+            def _new_conn(self) -> socket.socket:
+                connected = super()._new_conn()
+                # A second handle of the same: TLS takes the first one away. What falls out is closed.
+                sockets.append(connected.dup())
+                return connected
+
+        pool.ConnectionCls = Connection
+        return pool
 
     def end(self) -> None:
         """End every wait."""
         for watched in self._sockets:
             with suppress(OSError):
                 watched.shutdown(socket.SHUT_RDWR)
-
-    def _watch(self, manager: PoolManager) -> PoolManager:
-        sockets = self._sockets
-
-        def watching(pool: type) -> type:
-            class Connection(pool.ConnectionCls):
-                def _new_conn(self) -> socket.socket:
-                    connected = super()._new_conn()
-                    # A second handle of the same: TLS takes the first one away. What falls out is closed.
-                    sockets.append(connected.dup())
-                    return connected
-
-            return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
-
-        pools = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
-        manager.pool_classes_by_scheme = {scheme: watching(pool) for scheme, pool in pools.items()}
-        return manager
 
 
 class Chatfuel:
@@ -138,11 +113,17 @@ class Chatfuel:
         self._patience = patience
         self._deadline = monotonic() + patience.deadline
         self._reached = False
-        self._session = requests.Session()
-        self._session.auth = _Bearer(token)
         self._adapter = _Adapter()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, self._adapter)
+        self._session = requests.Session()
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
+
+        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {token}"
+            return request
+
+        # A header of the session would be replaced by an entry of a .netrc file.
+        self._session.auth = authorize
         self._alarm = Timer(patience.deadline, self._adapter.end)
         self._alarm.daemon = True
         self._alarm.start()
@@ -209,12 +190,7 @@ class Chatfuel:
         return self._retry(operation, lambda: self._graphql(operation, variables, shape))
 
     def _get(self, path: str, shape: Shape, params: Mapping[str, str] | None = None) -> Answer:
-        def attempt() -> Answer:
-            with closing(self._send("GET", self._base_url + path, path, params=params)) as response:
-                body = self._read(path, response)
-            return Answer(body, pick(parse(body, path), shape, path)[1])
-
-        return self._retry(path, attempt)
+        return self._retry(path, lambda: self._ask("GET", path, path, shape, params=params))
 
     def _document(self, operation: str, variables: Mapping[str, Any], field: str, sink: Sink) -> None:
         """Generate a document and download it; whatever breaks, the next attempt generates a new one."""
@@ -243,22 +219,23 @@ class Chatfuel:
     def _graphql(self, operation: str, variables: Mapping[str, Any], shape: Shape) -> Answer:
         query = (_QUERIES / f"{operation}.graphql").read_text()
         request = {"operationName": operation, "variables": variables, "query": query}
-        url = f"{self._base_url}/graphql"
-        with closing(
-            self._send("POST", url, operation, params={self._name_parameter: operation}, json=request)
-        ) as response:
-            body = self._read(operation, response)
+        named = {self._name_parameter: operation}
+        return self._ask("POST", "/graphql", operation, shape, params=named, json=request)
+
+    def _ask(self, method: str, path: str, what: str, shape: Shape, **arguments: Any) -> Answer:
+        with closing(self._send(method, self._base_url + path, what, **arguments)) as response:
+            body = b"".join(self._pieces(what, response, self._patience.most_json))
         try:
-            answer = parse(body, operation)
+            answer = parse(body, what)
         except ContractError:
             # Of a refused request, the status says more.
-            self._check_status(operation, response)
+            self._check_status(what, response)
             raise
         # Errors beside data are fatal too: half an answer would look like mass deletion.
         if isinstance(answer, dict) and answer.get("errors"):
-            raise self._error(operation, answer["errors"])
-        self._check_status(operation, response)
-        return Answer(body, pick(answer, shape, operation)[1])
+            raise self._error(what, answer["errors"])
+        self._check_status(what, response)
+        return Answer(body, pick(answer, shape, what)[1])
 
     def _error(self, operation: str, errors: Any) -> LoaderError:
         """Return what the errors of an answer mean."""
@@ -303,9 +280,6 @@ class Chatfuel:
             raise ContractError(
                 f"Chatfuel answered {response.status_code} to {what}. Check {self._url_setting}."
             )
-
-    def _read(self, what: str, response: requests.Response) -> bytes:
-        return b"".join(self._pieces(what, response, self._patience.most_json))
 
     def _pieces(self, what: str, response: requests.Response, most: int) -> Iterator[bytes]:
         is_html = "text/html" in response.headers.get("Content-Type", "")
@@ -407,11 +381,7 @@ def _graphql_error(operation: str, errors: Any) -> Exception:
 
 def _seconds(retry_after: str) -> float:
     """Return the seconds that a ``Retry-After`` header asks for, given as a number or as a date."""
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
     try:
-        moment = parsedate_to_datetime(retry_after)
-        return max(0.0, math.ceil((moment - datetime.now(UTC)).total_seconds()))
-    except (ValueError, TypeError, OverflowError):
-        # No date, or one without a time zone.
+        return Retry().parse_retry_after(retry_after)
+    except (InvalidHeader, ValueError, OverflowError):
         return 0.0

@@ -11,29 +11,34 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 import yaml
 
 from loader import __version__
-from loader.errors import ConfigurationError, ContractError, LoaderError, RefusedError, WarehouseError
+from loader.errors import (
+    ConfigurationError,
+    ContractError,
+    LandingError,
+    LoaderError,
+    RefusedError,
+    WarehouseError,
+)
 from loader.landing import REMOVED, Landing, Pull, PullFolder
-from loader.logs import log_to_stderr, say, scrub, show_error
+from loader.logs import log_to_stderr, say, scrub
 from loader.settings import Patience, Settings, environment, is_bot_id, read_settings
 from loader.warehouse import TARGETS, Warehouse
 
 # What only a verb needs is imported by that verb: the list of verbs is to come at once.
-if TYPE_CHECKING:
-    from loader.chatfuel import Chatfuel
 
 PATIENCE = Patience()
 
@@ -42,7 +47,6 @@ log = logging.getLogger(__name__)
 # Chatfuel began in 2015. A clock may be a little ahead.
 _FIRST, _AHEAD = datetime(2015, 1, 1, tzinfo=UTC), timedelta(hours=1)
 _NO_ZONE = "chatfuel_timezone in dbt_project.yml is no time zone. Set it below vars, as Europe/Berlin."
-_UNEXPECTED = "unexpected error. Please report it with this traceback."
 _EXIT_CODES = """\b
 Exit codes:
   0    done, also if there was nothing to do
@@ -59,19 +63,22 @@ With several bots, one that fails does not stop the others; the code is that of 
 
 
 class _Moment(click.ParamType):
-    """An ISO 8601 moment with its time zone."""
+    """An ISO 8601 moment with its time zone. Where the hour may not be known: or a date, its noon in UTC."""
 
     name = "moment"
 
+    def __init__(self, *, takes_days: bool = False) -> None:
+        self._takes_days = takes_days
+
     def convert(self, value, param, ctx) -> datetime:
+        is_day = self._takes_days and len(value) == len("2024-06-26")
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(f"{value}T12:00:00Z" if is_day else value)
+            if moment.tzinfo is None:
+                self.fail(f"{value!r} has no time zone; add Z for UTC.", param, ctx)
+            moment = moment.astimezone(UTC).replace(microsecond=0)
         except ValueError:
             self.fail(f"{value!r} is not a moment like 2024-06-26T07:30:00Z.", param, ctx)
-        if moment.tzinfo is None:
-            self.fail(f"{value!r} has no time zone; add Z for UTC.", param, ctx)
-        try:
-            moment = moment.astimezone(UTC).replace(microsecond=0)
         except OverflowError:
             self.fail(f"{value!r} is out of range.", param, ctx)
         if not _FIRST <= moment <= datetime.now(UTC) + _AHEAD and not ctx.params.get("force"):
@@ -79,23 +86,15 @@ class _Moment(click.ParamType):
         return moment
 
 
-def _check_bot(ctx: click.Context, param: click.Parameter, bot_id: str) -> str:
-    if not is_bot_id(bot_id):
-        raise click.BadParameter(f"{bot_id!r} is not the id of a bot.", ctx, param)
-    return bot_id
+def _checked(is_right: Callable[[Any], bool], problem: str) -> Callable[..., Any]:
+    """Return the callback of an option that refuses other values."""
 
+    def check(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if not is_right(value):
+            raise click.BadParameter(problem.format(value), ctx, param)
+        return value
 
-def _check_ratio(ctx: click.Context, param: click.Parameter, ratio: float) -> float:
-    if ratio != ratio:
-        raise click.BadParameter("nan is no share; give a number from 0 to 1.", ctx, param)
-    return ratio
-
-
-class _Day(_Moment):
-    """The same, or a date alone: its noon in UTC, for nobody knows the hour of a file saved long ago."""
-
-    def convert(self, value, param, ctx) -> datetime:
-        return super().convert(f"{value}T12:00:00Z" if len(value) == len("2024-06-26") else value, param, ctx)
+    return check
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class _Loader:
     warehouse: Warehouse
     as_json: bool
 
-    def client(self, bot_id: str) -> closing[Chatfuel]:
+    def client(self, bot_id: str) -> AbstractContextManager:
         settings = self.settings
         patience = replace(PATIENCE, most_json=settings.most_json, most_export=settings.most_export)
         if settings.surfaces[bot_id] == "panel":
@@ -125,9 +124,9 @@ class _Loader:
         return import_module("loader.panel" if self.settings.surfaces[bot_id] == "panel" else "loader.pull")
 
     def show(self, text: str, **record: Any) -> None:
-        """Show a result: a line of JSON for machines, else the text, with what it names put in."""
+        """Show a result: the text, or for machines the record as a line of JSON."""
         try:
-            say(json.dumps(record) if self.as_json else scrub(text.format(**record)))
+            say(json.dumps(record) if self.as_json else scrub(text))
         except OSError as error:
             raise LoaderError(
                 f"The results cannot be shown: {error.strerror}. What was done stands: `pulls` lists it."
@@ -139,15 +138,15 @@ class _Loader:
             [f"{v:,}" if isinstance(v := record[c], int) else str(v) for c in columns] for record in records
         ]
         widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-        self.show("{title}", title=title)
+        self.show(title)
         if sum(widths) + 2 * len(widths) > shutil.get_terminal_size().columns:
             for row in cells:
-                self.show("{lines}\n", lines="\n".join(map("{}: {}".format, columns, row)))
+                self.show("\n".join(map("{}: {}".format, columns, row)) + "\n")
             return
         for row in (columns, *cells):
             # Numbers, all but the first.
             rest = "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-            self.show("{line}", line=f"{row[0]:{widths[0]}}{rest}")
+            self.show(f"{row[0]:{widths[0]}}{rest}")
 
     def loaded(self) -> list[Pull]:
         """Return the pulls in the ledger."""
@@ -159,7 +158,7 @@ class _Loader:
         for record in records:
             counts = "".join(f"  {count:,} {unit}" for unit, count in record.items() if unit != "remove")
             # A line each, so that a path can be copied.
-            self.show("{remove}" + counts, **record)
+            self.show(record["remove"] + counts, **record)
         if yes:
             return
         try:
@@ -174,7 +173,7 @@ class _Loader:
         pull = folder.pull
         if pull not in self.loaded():
             return False
-        self.show("Pull {pull_id} of bot {bot_id} is {status}.", **_named(pull), status="already there")
+        self.show(f"{pull} is already there.", **_named(pull), status="already there")
         return True
 
     def load_waiting(self, pull: Pull, min_users_ratio: float, force: bool) -> None:
@@ -185,12 +184,12 @@ class _Loader:
             is_between = last < waiting.pull_id < pull.pull_id
             if waiting.bot_id != pull.bot_id or not is_between or folder.is_refused:
                 continue
-            log.info("Pull %s of bot %s landed and was not loaded: first that.", waiting.pull_id, pull.bot_id)
+            log.info("%s landed and was not loaded: first that.", waiting)
             try:
                 self.load_and_show(folder, min_users_ratio, force)
             except (ContractError, RefusedError) as error:
                 # It is noted beside the pull, which does not keep the next from being loaded.
-                log.warning("Pull %s of bot %s: %s", waiting.pull_id, pull.bot_id, error.message)
+                log.warning("%s: %s", waiting, error.message)
 
     def load_and_show(self, folder: PullFolder, min_users_ratio: float, force: bool) -> None:
         """Load a pull that landed, and show what was loaded."""
@@ -201,8 +200,7 @@ class _Loader:
             self.show("", **_named(folder.pull), status="loaded", rows=rows)
             return
         counts = [{"table": table, "rows": count} for table, count in rows.items()]
-        title = "Pull {pull_id} of bot {bot_id} is loaded:".format(**_named(folder.pull))
-        self.show_table(title, counts, ("table", "rows"))
+        self.show_table(f"{folder.pull} is loaded:", counts, ("table", "rows"))
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -277,13 +275,20 @@ _as_of = click.option(
     help="The time of the pull, as 2024-06-26T07:30:00Z.",
 )
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
+_bot = click.option(
+    "--bot",
+    "bot_id",
+    required=True,
+    callback=_checked(is_bot_id, "{!r} is not the id of a bot."),
+    help="The bot.",
+)
 # Eager: whether a moment is taken depends on it.
 _force = click.option("--force", is_flag=True, is_eager=True, help="Load it even if a gate refuses it.")
 _ratio = click.option(
     "--min-users-ratio",
     type=click.FloatRange(0, 1),
     default=0.5,
-    callback=_check_ratio,
+    callback=_checked(lambda ratio: ratio == ratio, "nan is no share; give a number from 0 to 1."),
     show_default=True,
     help="Refuse a pull with a smaller share of the users, or of the values, of the pull before.",
 )
@@ -339,7 +344,7 @@ def check(loader: _Loader) -> None:
             found, code = trial(), 0
         except LoaderError as error:
             found, code = error.message, error.exit_code
-        loader.show(f"{'NO' if code else 'ok'}  {{check}}: {{found}}", check=what, ok=not code, found=found)
+        loader.show(f"{'NO' if code else 'ok'}  {what}: {found}", check=what, ok=not code, found=found)
         codes.append(code)
     sys.exit(next(filter(None, codes), 0))
 
@@ -354,23 +359,22 @@ def plan(loader: _Loader, as_of: datetime) -> None:
         if loader.is_there(folder):
             return
         with loader.client(bot_id) as client:
-            found = loader.source(bot_id).plan(
-                client, folder.pull, loader.warehouse.recorded_broadcasts(bot_id)
-            )
-        has_landed = folder.is_complete
+            recorded = loader.warehouse.recorded_broadcasts(bot_id)
+            found = loader.source(bot_id).plan(client, folder.pull, recorded)
+        has_landed, place = folder.is_complete, f"{loader.landing.name}/{folder.name}"
         asks = (
             "ask for nothing: it has landed before"
             if has_landed
-            else f"ask for all users and {len(found.attributes)} attributes, in {{exports}} exports"
-            f"\n  ask for the audience of {len(found.entries)} broadcasts"
+            else f"ask for all users and {len(found.attributes)} attributes,"
+            f" in {1 + len(found.chunks)} exports\n  ask for the audience of {len(found.entries)} broadcasts"
         )
         loader.show(
-            f"Pull {{pull_id}} of bot {{bot_id}} would\n  {asks}\n  land in {{landing}}",
+            f"{folder.pull} would\n  {asks}\n  land in {place}",
             **_named(folder.pull),
             attributes=len(found.attributes),
             exports=1 + len(found.chunks),
             broadcasts=[entry.id for entry in found.entries],
-            landing=f"{loader.landing.name}/{folder.name}",
+            landing=place,
             has_landed=has_landed,
         )
 
@@ -399,7 +403,7 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
             return
         loader.load_waiting(folder.pull, min_users_ratio, force)
         if folder.is_complete and not folder.is_refused:
-            log.info("Pull %s of bot %s has landed before.", folder.pull.pull_id, bot_id)
+            log.info("%s has landed before.", folder.pull)
         else:
             with loader.client(bot_id) as client:
                 loader.source(bot_id).fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id))
@@ -426,17 +430,19 @@ def pulls(loader: _Loader) -> None:
             "users": row.get("users_rows", ""), "values": row.get("user_attributes_rows", ""),
             "broadcasts": row.get("broadcasts_rows", ""), "reason": refusal,
         })  # fmt: skip
-    for record in records if loader.as_json else ():
-        loader.show("", **record)
-    if not records and not loader.as_json:
+    if loader.as_json:
+        for record in records:
+            loader.show("", **record)
+        return
+    if not records:
         loader.show("There is no pull yet. `python -m loader pull` makes the first one.")
-    for bot_id in sorted({record["bot_id"] for record in records if not loader.as_json}):
+    for bot_id in sorted({record["bot_id"] for record in records}):
         of_bot = [record for record in records if record["bot_id"] == bot_id]
         columns = ["pull_id", "loaded", "landed", "users", "values", "broadcasts"]
         loader.show_table(f"Pulls of bot {bot_id}", of_bot, columns)
         for record in of_bot:
             if record["reason"]:
-                loader.show("{pull_id}: {reason}", pull_id=record["pull_id"], reason=record["reason"])
+                loader.show(f"{record['pull_id']}: {record['reason']}")
 
 
 @_verb
@@ -468,9 +474,7 @@ def reload(
             # A refusal whose cause is gone is gone; another is no news.
             if not was_refused:
                 raise
-            log.warning(
-                "Pull %s of bot %s is still refused: %s", folder.pull.pull_id, folder.pull.bot_id, error
-            )
+            log.warning("%s is still refused: %s", folder.pull, error)
 
     with loader.landing.lock():
         names = {f"{folder.pull.bot_id}, pull {folder.pull.pull_id}": folder for folder in folders}
@@ -479,8 +483,13 @@ def reload(
 
 @_verb
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot that it was saved from.")
-@click.option("--as-of", type=_Day(), required=True, help="When it was saved: a moment, or a date alone.")
+@_bot
+@click.option(
+    "--as-of",
+    type=_Moment(takes_days=True),
+    required=True,
+    help="When it was saved: a moment, or a date alone.",
+)
 @_ratio
 @_force
 def import_(
@@ -503,7 +512,7 @@ def import_(
 
 @_verb
 @click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
-@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot.")
+@_bot
 @_yes
 def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
     """Remove a person from the landing zone and the warehouse, on request. Says first what goes, and asks.
@@ -541,7 +550,7 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         for name in leftovers:
             landing.remove(name)
         rows = sum(sum(files.values()) for files in found.values())
-        loader.show("{landed_rows:8}  rows removed from the landing zone", landed_rows=rows)
+        loader.show(f"{rows:8}  rows removed from the landing zone", landed_rows=rows)
         # dbt does not read .env, and must clean the warehouse that the loader fills.
         dbt = [sys.executable, "-m", "dbt.cli.main", *command]
         ended = subprocess.run(dbt, check=False, env=environment())  # noqa: S603
@@ -570,7 +579,7 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
     found = make_report(loader.warehouse, failed)
     width = max(len(subject) for subject, _ in found.lines)
     for subject, state in found.lines:
-        loader.show(f"{{subject:{width}}}  {{state}}", subject=subject, state=state)
+        loader.show(f"{subject:{width}}  {state}", subject=subject, state=state)
     if notify:
         if not settings.webhook_url:
             log.info("CHATFUEL_WEBHOOK_URL is not set: nobody is told.")
@@ -580,7 +589,7 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
 
 @_verb
 @click.argument("pull_id")
-@click.option("--bot", "bot_id", required=True, callback=_check_bot, help="The bot.")
+@_bot
 @_yes
 def remove(loader: _Loader, pull_id: str, bot_id: str, yes: bool) -> None:
     """Take out a wrong pull: delete its rows, put its files aside. Asks first."""
@@ -597,12 +606,13 @@ def remove(loader: _Loader, pull_id: str, bot_id: str, yes: bool) -> None:
         loader.ask([{"remove": one} for one in what], yes)
         loader.warehouse.remove(pull)
         loader.landing.set_aside(names)
+    kept = f"{loader.landing.name}/{REMOVED}"
     loader.show(
-        "Pull {pull_id} of bot {bot_id} is {status}; its files are in {kept}. What was made of it goes by\n"
-        f"  dbt build --vars '{{{{chatfuel_rebuild_from: {pull.pull_date}}}}}'",
+        f"{pull} is removed; its files are in {kept}. What was made of it goes by\n"
+        f"  dbt build --vars '{{chatfuel_rebuild_from: {pull.pull_date}}}'",
         **_named(pull),
         status="removed",
-        kept=f"{loader.landing.name}/{REMOVED}",
+        kept=kept,
     )
 
 
@@ -643,16 +653,10 @@ def main() -> None:
     """Run the command line and end the process with the code that tells how it went."""
     _end_on_signals()
     try:
-        code = cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        code = _run(partial(cli.main, standalone_mode=False))
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted. What was committed stays; run the same command again.", err=True)
         code = 128 + signal.SIGINT
-    except Exception:
-        log.exception(_UNEXPECTED)
-        code = LoaderError.exit_code
     finally:
         # While Python ends, nobody is left to receive it, and the process would die of it.
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -671,22 +675,27 @@ def _end_on_signals() -> None:
 
 def _for_each(names: Collection[str], run: Callable[[str], None]) -> None:
     """Run something for each bot; if one failed, end the process with the code of the first failure."""
-    codes = []
-    for name in names:
-        where = f"Bot {name}: " if len(names) > 1 else ""
-        try:
-            run(name)
-        except LoaderError as error:
-            show_error(where + error.message)
-            codes.append(error.exit_code)
-        except OSError as error:
-            show_error(f"{where}{error}. Mend that, or set CHATFUEL_LANDING to another folder.")
-            codes.append(ConfigurationError.exit_code)
-        except Exception:
-            log.exception("%s%s", where, _UNEXPECTED)
-            codes.append(LoaderError.exit_code)
-    if codes:
-        sys.exit(codes[0])
+    codes = [_run(partial(run, name), f"Bot {name}: " if len(names) > 1 else "") for name in names]
+    if failed := [code for code in codes if code]:
+        sys.exit(failed[0])
+
+
+def _run(what: Callable[[], Any], where: str = "") -> int:
+    """Run something and return the exit code that tells how it went; what it failed of is shown."""
+    try:
+        return what() or 0
+    except click.Abort:
+        raise
+    except click.ClickException as error:
+        error.message = where + error.message
+        error.show()
+        return error.exit_code
+    except OSError as error:
+        LandingError(f"{where}{error}. Mend that, or set CHATFUEL_LANDING to another folder.").show()
+        return LandingError.exit_code
+    except Exception:
+        log.exception("%sunexpected error. Please report it with this traceback.", where)
+        return LoaderError.exit_code
 
 
 def _zone() -> ZoneInfo | None:

@@ -11,7 +11,6 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from loader.answers import COUNT, SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
@@ -41,26 +41,16 @@ _TYPES = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
-_BROADCAST_COLUMNS = {
-    "Timestamp": "sent_timestamp",
-    "Type": "broadcast_type",
-    "Trigger settings": "trigger_settings",
-    "Content": "content",
-    "Progress": "progress",
-    "Total users": "total_users",
-    "Read": "read_users",
-    "Clicked": "clicked_users",
-    "Failed": "failed_users",
-    "User timezone": "is_user_timezone",
-}
-
-
+_BROADCAST_COLUMNS = (
+    *("Timestamp", "Type", "Trigger settings", "Content", "Progress"),
+    *("Total users", "Read", "Clicked", "Failed", "User timezone"),
+)
 _COUNTERS = ("Total users", "Read", "Clicked", "Failed")
 
 
 def user_columns() -> dict[str, str]:
     """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
-    columns = [column.name for column in raw_tables()["users"] if column.name != "channel"]
+    columns = [column.name for column in raw_tables()["users"].columns if column.name != "channel"]
     return {column.replace("_", " "): column for column in columns}
 
 
@@ -119,15 +109,17 @@ class _Conversion:
         self._panel: dict[str, Node] | None = None
 
     def convert(self, force: bool) -> Converted:
-        files, manifest = self.folder.read_manifest()
+        manifest = self.folder.read_manifest()
+        files = manifest.files
         for landed in files:
             self.folder.check_file(landed)
-        is_panel = manifest["source"] == "panel"
+        is_panel = manifest.source == "panel"
         if is_panel:
             pages = [pick(self._parse(f), ATTRIBUTES, f.name)[1] for f in files if f.table == "attributes"]
             self._panel = nodes_of(pages)
         # A saved file has the columns that somebody chose.
-        always = ALWAYS_SERVED if manifest["source"] == "api" else ()
+        always = ALWAYS_SERVED if manifest.source == "api" else ()
+        remedy = EXPORT_AGAIN if manifest.source == "import" else PULL_AGAIN
         rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
         for landed in files:
             if not landed.name.endswith(_CSV):
@@ -136,7 +128,6 @@ class _Conversion:
         # What the users export has of the catalogue is taken from there, and from nowhere else.
         profile = [replace(landed, table="user_attributes") for landed in files if landed.table == "users"]
         files = [*profile, *files]
-        remedy = EXPORT_AGAIN if manifest["source"] == "import" else PULL_AGAIN
         exports = [
             _Export(self.folder.path, f, always, others, remedy, self._panel)
             for f in files
@@ -174,8 +165,8 @@ class _Conversion:
             if not self._files[table] and table != LEDGER:
                 self._write(table, [list(zip(*found, strict=True))] if found else [])
         counts = {table: sum(paths.values()) for table, paths in self._files.items() if table != LEDGER}
-        source, surface = ("api", "panel") if is_panel else (manifest["source"], "classic")
-        ledger = (source, manifest["loader_version"], surface, *counts.values())
+        source, surface = ("api", "panel") if is_panel else (manifest.source, "classic")
+        ledger = (source, manifest.loader_version, surface, *counts.values())
         self._write(LEDGER, [[[value] for value in ledger]])
         files = {table: [*paths] for table, paths in self._files.items()}
         return Converted(files, counts, {row[0] for row in rows["attributes"]})
@@ -244,10 +235,9 @@ class _Conversion:
                 return _once(landed, ((_text(row.id), _payload(payload)) for row, payload in pairs))
             case "broadcast_stats":
                 for number, row in enumerate(rows, start=1):
-                    if row.total_users is not None and not (
-                        row.total_users >= 0 and row.total_users % 1 == 0
-                    ):
-                        _warn_of_count(landed, number, "total_users", f"{row.total_users:g}")
+                    users = row.total_users or 0
+                    if users < 0 or users % 1:
+                        _warn_of_count(landed, number, "total_users", f"{users:g}")
                 return [(number, _payload(payload)) for number, payload in enumerate(payloads, start=1)]
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(payloads))]
@@ -266,7 +256,7 @@ class _Conversion:
     def _write(self, table: str, blocks: Iterable[Sequence[Any]], path: Path | None = None) -> Path:
         """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
         pull = self.folder.pull
-        columns = (*pull_columns(), *raw_tables()[table])
+        columns = (*pull_columns(), *raw_tables()[table].columns)
         schema = pa.schema([(column.name, _TYPES[column.type]) for column in columns])
         if table == "user_attributes":
             for name in ("chatfuel_user_id", "attribute_name"):
@@ -277,14 +267,8 @@ class _Conversion:
         of_pull = (pull.pull_id, pull.pull_date, pull.pulled_at, pull.bot_id)
         # A dictionary of the values would cost more time than it saves room.
         encoded = [column.name for column in columns if column.name != "attribute_value"]
-        with pq.ParquetWriter(
-            path,
-            schema,
-            use_dictionary=encoded,
-            compression="zstd",
-            write_statistics=False,
-            store_schema=False,
-        ) as writer:
+        options = {"compression": "zstd", "write_statistics": False, "store_schema": False}
+        with pq.ParquetWriter(path, schema, use_dictionary=encoded, **options) as writer:
             for block in blocks:
                 rows = len(block[0])
                 constants = [pa.repeat(pa.scalar(value), rows) for value in of_pull]
@@ -320,12 +304,10 @@ class _Export:
 
         ``others`` are the numbers of users whose ids are none, the same for all exports.
         """
-        self.landed = landed
+        self.landed, self._others, self._remedy = landed, others, remedy
         self.users: list[np.ndarray] = []
         self.written: list[np.ndarray] = []
         self.path = Path()
-        self._others = others
-        self._remedy = remedy
         self._csv = WideCsv(path / landed.name, remedy=remedy)
         self._panel, self._moments = panel, set()
         if panel is not None:
@@ -378,9 +360,7 @@ class _Export:
                 for name in _COUNTERS:
                     values = columns[self._columns.index(name)]
                     for row in np.flatnonzero(pc.invert(pc.match_substring_regex(values, f"^({COUNT})$"))):
-                        _warn_of_count(
-                            self.landed, block.first + int(row) + 1, name, values[int(row)].as_py()
-                        )
+                        _warn_of_count(self.landed, block.first + row + 1, name, values[row].as_py())
                 yield [np.arange(block.rows) + block.first + 1, *columns]
                 continue
             users = block.wide(0)
@@ -453,13 +433,8 @@ def _once(landed: LandedFile, rows: Iterable[tuple[str, str]]) -> list[tuple[str
 
 
 def _warn_of_count(landed: LandedFile, row: int, column: str, value: str) -> None:
-    log.warning(
-        "%s, row %d, %s: %r is no number of users; it is empty in all tables.",
-        landed.name,
-        row,
-        column,
-        value,
-    )
+    message = "%s, row %d, %s: %r is no number of users; it is empty in all tables."
+    log.warning(message, landed.name, row, column, value)
 
 
 def _payload(content: Any) -> str:

@@ -19,8 +19,7 @@ from loader.wide_csv import WideCsv
 def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], list[LoaderError]]:
     """Return the rows that a user has in each file of a complete pull, and what cannot be read."""
     rows, unread = {}, []
-    files, _ = folder.read_manifest()
-    for landed in files:
+    for landed in folder.read_manifest().files:
         if landed.name.endswith(".csv.gz") and (landed.id_column or USER_ID in landed.fields):
             progress(f"reading {landed.name}")
             try:
@@ -42,14 +41,14 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
         user_id: The user, as Chatfuel spells the id.
         rows: What ``find_user`` found there.
     """
-    files, manifest = folder.read_manifest()
-    for landed in files:
+    manifest = folder.read_manifest()
+    for landed in manifest.files:
         if landed in rows:
             _rewrite(folder, landed, user_id, rows[landed])
         else:
             folder.keep(landed)
     if rows:
-        folder.commit(manifest["source"], manifest["loader_version"])
+        folder.commit(manifest.source, manifest.loader_version)
     folder.remove_unlisted()
 
 

@@ -1,24 +1,25 @@
 """The landing zone: every response as served, gzipped, and a manifest that is written last.
 
 A pull is one folder, ``<landing>/<bot>/pull_date=YYYY-MM-DD/<pull_id>``. Without a manifest it is incomplete,
-and nothing reads it. Only the owner can read what is here. ``bucket.py`` keeps the same folders in a bucket.
+and nothing reads it. ``bucket.py`` keeps the same folders in a bucket.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Annotated
+
+import msgspec
 
 from loader.errors import LandingError, LockedError, RefusedError
 
@@ -29,12 +30,12 @@ _REFUSAL = "refused.txt"
 _CONVERTING = ".convert-"
 # Where the files of removed pulls are kept.
 REMOVED = "removed"
-_ROOT = PurePosixPath()
-_FILE = re.compile(r"[\w-]+(\.r\d+)?\.(csv|json)\.gz", re.ASCII)
+ROOT = PurePosixPath()
+_FILE = r"[\w-]+(\.r\d+)?\.(csv|json)\.gz"
 # Only what bears such a name is read or removed: others may keep files here too.
 _OURS = re.compile(
     r"[\w-]+/pull_date=\d{4}-\d\d-\d\d/"
-    r"(\d{8}T\d{6}Z/\.?([\w-]+(\.r\d+)?\.(csv|json)\.gz|manifest\.json|refused\.txt)(\.partial)?"
+    rf"(\d{{8}}T\d{{6}}Z/\.?({_FILE}|manifest\.json|refused\.txt)(\.partial)?"
     r"|\.convert-\w+/[\w.-]+)",
     re.ASCII,
 )
@@ -51,6 +52,9 @@ class Pull:
 
     bot_id: str
     pulled_at: datetime
+
+    def __str__(self) -> str:
+        return f"Pull {self.pull_id} of bot {self.bot_id}"
 
     @classmethod
     def named(cls, bot_id: str, pull_id: str) -> Pull | None:
@@ -72,8 +76,7 @@ class Pull:
         return self.pulled_at.date()
 
 
-@dataclass(frozen=True)
-class LandedFile:
+class LandedFile(msgspec.Struct, frozen=True, omit_defaults=True):
     """One response, as the manifest knows it.
 
     Attributes:
@@ -90,7 +93,7 @@ class LandedFile:
         contacts: The same: how many users Chatfuel counted.
     """
 
-    name: str
+    name: Annotated[str, msgspec.Meta(pattern=rf"(?a)^{_FILE}\Z")]
     table: str
     size: int
     sha256: str
@@ -102,17 +105,20 @@ class LandedFile:
     id_column: str = ""
     contacts: int | None = None
 
-    @classmethod
-    def of(cls, entry: dict[str, Any]) -> LandedFile:
-        """Return what an entry of a manifest says."""
-        kinds = dict.fromkeys(("name", "table", "sha256", "broadcast_id", "block_id"), str)
-        kinds |= {"size": int, "channel": str, "id_column": str, "contacts": int}
-        if any(not isinstance(entry[key], kind) for key, kind in kinds.items() if key in entry):
-            raise TypeError
-        if not _FILE.fullmatch(entry["name"]):
-            raise ValueError
-        lists = {key: tuple(map(str, entry.get(key, ()))) for key in ("fields", "custom")}
-        return cls(**{key: entry[key] for key in kinds if key in entry}, **lists)
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+class Manifest(_Format):
+    """What a pull consists of; ``source`` is ``api``, ``import`` or ``panel``."""
+
+    bot_id: str
+    pull_id: str
+    pulled_at: datetime
+    source: str
+    loader_version: str
+    files: tuple[LandedFile, ...]
 
 
 class Landing:
@@ -144,16 +150,9 @@ class Landing:
         Raises:
             LandingError: It could not.
         """
-        folder = self._nearest()
+        folder = nearest(self.root)
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise LandingError(f"Landing zone {self.name} cannot be written. Set CHATFUEL_LANDING.")
-
-    def _nearest(self) -> Path:
-        """Return the landing zone, or what is there in place of it."""
-        folder = self.root.absolute()
-        while not folder.exists():
-            folder = folder.parent
-        return folder
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -167,7 +166,7 @@ class Landing:
 
         lock = FileLock(self._lock, timeout=0, mode=0o600, fallback_to_soft=False)
         try:
-            _make_folder(self._lock.parent)
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             # It may say who holds the lock. Whoever is killed does not hold it any more.
             self._lock.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
@@ -201,7 +200,7 @@ class Landing:
             name: self._size(name) for name in names if name.parent not in kept or name.name.startswith(".")
         }
 
-    def names(self, below: PurePosixPath = _ROOT) -> list[PurePosixPath]:
+    def names(self, below: PurePosixPath = ROOT) -> list[PurePosixPath]:
         """Return the loader's files below a folder, relative to the landing zone."""
         # With the depth of a file of a pull: the landing zone may be somebody's home folder.
         paths = (self.root / below).glob("/".join("*" * (4 - len(below.parts))))
@@ -225,9 +224,9 @@ class Landing:
     def write(self, name: PurePosixPath, text: str) -> None:
         """Write a small file, which appears when it is whole."""
         path = self.root / name
-        _make_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
-        with _create(partial) as file:
+        with partial.open("wb") as file:
             file.write(text.encode())
             _sync(file)
         partial.rename(path)
@@ -252,19 +251,22 @@ class Landing:
 
     def room(self) -> int | None:
         """Return the bytes that there are left, None without limit."""
-        return shutil.disk_usage(self._nearest()).free
+        return shutil.disk_usage(nearest(self.root)).free
 
     def aside(self) -> Landing:
         """Return where the files of removed pulls are."""
         return Landing(self.root / REMOVED)
 
     def set_aside(self, names: Collection[PurePosixPath]) -> None:
-        """Move files to where nothing reads them; of a pull, its manifest first."""
-        for name in sorted(names, key=lambda name: name.name != _MANIFEST):
-            path, aside = self.root / name, self.root / REMOVED / name
-            _make_folder(aside.parent)
-            path.rename(aside)
+        """Move files to where nothing reads them."""
+        for name in _manifest_first(names):
+            self._copy_aside(name)
             self.remove(name)
+
+    def _copy_aside(self, name: PurePosixPath) -> None:
+        aside = self.root / REMOVED / name
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).rename(aside)
 
     def address(self, path: Path) -> str | None:
         """Return where a warehouse finds a file of a workspace by itself; None: nowhere."""
@@ -313,10 +315,9 @@ class PullFolder:
 
     def begin(self) -> None:
         """Make the folder, empty: whatever an interrupted pull left there is removed."""
-        # First of all the manifest: what is left if this is interrupted must not look complete.
-        for name in sorted(self.landing.names(self.name), key=lambda name: name.name != _MANIFEST):
+        for name in _manifest_first(self.landing.names(self.name)):
             self.landing.remove(name)
-        _make_folder(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
     def writer(self, name: str, table: str, **facts) -> Iterator[IO[bytes]]:
@@ -328,7 +329,7 @@ class PullFolder:
             **facts: Further attributes of ``LandedFile``.
         """
         partial = self.path / f".{name}.partial"
-        with _create(partial) as file:
+        with partial.open("wb") as file:
             # Without a time in its header, the same response is the same file.
             with gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as compressed:
                 yield compressed
@@ -345,7 +346,7 @@ class PullFolder:
 
     def describe(self, **facts) -> None:
         """Add facts to the file written last: what it told by itself."""
-        self._files[-1] = replace(self._files[-1], **facts)
+        self._files[-1] = msgspec.structs.replace(self._files[-1], **facts)
 
     def keep(self, landed: LandedFile) -> None:
         """Take a file that is there into the next manifest."""
@@ -360,19 +361,15 @@ class PullFolder:
 
     def commit(self, source: str, loader_version: str) -> None:
         """Write the manifest: from now on the pull is complete."""
-        manifest = {
-            "format": _FORMAT,
-            "bot_id": self.pull.bot_id,
-            "pull_id": self.pull.pull_id,
-            "pulled_at": self.pull.pulled_at.isoformat(),
-            "source": source,
-            "loader_version": loader_version,
-            "files": [{k: v for k, v in asdict(file).items() if v or v == 0} for file in self._files],
-        }
-        self.landing.write(self.name / _MANIFEST, json.dumps(manifest, indent=1))
+        pull = self.pull
+        manifest = Manifest(
+            _FORMAT, pull.bot_id, pull.pull_id, pull.pulled_at, source, loader_version, tuple(self._files)
+        )
+        text = msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode()
+        self.landing.write(self.name / _MANIFEST, text)
 
-    def read_manifest(self) -> tuple[list[LandedFile], dict[str, str]]:
-        """Return the files of a complete pull, and the rest of the manifest.
+    def read_manifest(self) -> Manifest:
+        """Return what a complete pull consists of.
 
         Raises:
             RefusedError: The manifest is damaged, or of another pull or a newer loader.
@@ -380,24 +377,17 @@ class PullFolder:
         self.landing.bring(self.name)
         where, pull = f"{self.landing.name}/{self.name}/{_MANIFEST}", self.pull
         try:
-            manifest = json.loads((self.path / _MANIFEST).read_bytes())
-            identity = (
-                manifest["bot_id"],
-                manifest["pull_id"],
-                datetime.fromisoformat(manifest["pulled_at"]),
-            )
-            is_newer = manifest["format"] > _FORMAT
-            files = [LandedFile.of(entry) for entry in manifest.pop("files")]
-            is_whole = {type(manifest[name]) for name in ("source", "loader_version")} == {str}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, FileNotFoundError):
-            is_whole, identity, is_newer = False, None, False
-        if is_newer:
+            content = (self.path / _MANIFEST).read_bytes()
+            is_newer = msgspec.json.decode(content, type=_Format).format > _FORMAT
+            manifest = None if is_newer else msgspec.json.decode(content, type=Manifest)
+        except (msgspec.MsgspecError, ValueError, RecursionError, FileNotFoundError):
+            raise RefusedError(f"{where} is damaged. Restore it, or pull again.") from None
+        if not manifest:
             raise RefusedError(f"{where} is of a newer loader. Update this one.")
-        if not is_whole:
-            raise RefusedError(f"{where} is damaged. Restore it, or pull again.")
+        identity = (manifest.bot_id, manifest.pull_id, manifest.pulled_at)
         if identity != (pull.bot_id, pull.pull_id, pull.pulled_at) or not self._is_in_place:
             raise RefusedError(f"{where} is of another pull. Put the folder back where it was.")
-        return files, manifest
+        return manifest
 
     def check_file(self, landed: LandedFile) -> None:
         """Check a file against its hash.
@@ -414,7 +404,7 @@ class PullFolder:
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """Make a folder for a conversion, where there is room for a pull, and remove it."""
-        _make_folder(self.path.parent)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_CONVERTING, dir=self.path.parent) as folder:
             yield Path(folder)
             for name in self.landing.names(self.name.parent / Path(folder).name):
@@ -426,13 +416,17 @@ def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
     return sorted(name for name in names if _OURS.fullmatch(str(name)))
 
 
-def _make_folder(path: Path) -> None:
-    for folder in (*reversed(path.parents), path):
-        folder.mkdir(mode=0o700, exist_ok=True)
+def nearest(path: Path) -> Path:
+    """Return a path, or what is there in place of it."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    return place
 
 
-def _create(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb")
+def _manifest_first(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Return the files of a pull in the order in which they go: what is left must never look complete."""
+    return sorted(names, key=lambda name: name.name != _MANIFEST)
 
 
 def _digest(path: Path) -> str:

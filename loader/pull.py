@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from loader import __version__
 from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
-from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Chatfuel
+from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Answer, Chatfuel
 from loader.convert import convert, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder
@@ -57,9 +57,12 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str]) -> No
         recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
     """
     bot_id = folder.pull.bot_id
-    body, catalogue = client.attributes(bot_id)
+    catalogue = client.attributes(bot_id)
     folder.begin()
-    folder.write("attributes.json.gz", "attributes", body)
+
+    def keep(table: str, answer: Answer) -> Any:
+        folder.write(f"{table}.json.gz", table, answer.body)
+        return answer.content
 
     def export(name: str, table: str, fields: Sequence[Attribute], audience: Any = None, **facts) -> None:
         names = tuple(field.name for field in fields)
@@ -67,21 +70,18 @@ def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str]) -> No
         facts |= {"fields": names, "custom": custom}
         client.download_users(bot_id, fields, lambda: folder.writer(name, table, **facts), audience)
 
+    keep("attributes", catalogue)
     system = [Attribute(name, "system") for name in user_columns() if name not in ALWAYS_SERVED]
     export("users.csv.gz", "users", system)
-    for number, chunk in enumerate(_chunks(_fields(catalogue)), start=1):
+    for number, chunk in enumerate(_chunks(_fields(catalogue.content)), start=1):
         export(f"user_attributes-{number:03}.csv.gz", "user_attributes", chunk)
 
-    segments = client.segments(bot_id)
-    folder.write("segments.json.gz", "segments", segments.body)
+    keep("segments", client.segments(bot_id))
     client.download_broadcasts(bot_id, lambda: folder.writer("broadcasts.csv.gz", "broadcasts"))
-    entries = client.scheduled_entries(bot_id)
-    name = "scheduled_entries"
-    folder.write(f"{name}.json.gz", name, entries.body)
-    stats = client.broadcast_stats(bot_id)
-    folder.write("broadcast_stats.json.gz", "broadcast_stats", stats.body)
+    entries = keep("scheduled_entries", client.scheduled_entries(bot_id))
+    stats = keep("broadcast_stats", client.broadcast_stats(bot_id))
 
-    for entry in _to_ask(entries.content, stats.content, folder.pull.pulled_at, recorded):
+    for entry in _to_ask(entries, stats, folder.pull.pulled_at, recorded):
         broadcast_id, block_id = entry.id, str(entry.block_id)
         if not re.fullmatch(r"[\w-]+", broadcast_id, re.ASCII):
             raise ContractError(f"The scheduled entry id {broadcast_id!r} cannot be a file's name. {CHANGED}")
@@ -169,56 +169,53 @@ def load(
     try:
         with folder.workspace() as workdir:
             converted = convert(folder, workdir, force=force)
-            if not force:
-                _check_changes(warehouse, folder, converted, min_users_ratio)
+            if not force and (problem := _too_much_changed(warehouse, folder, converted, min_users_ratio)):
+                raise RefusedError(
+                    f"{problem}. Nothing was loaded."
+                    f" If it is right: `python -m loader reload {folder.pull.pull_id} --force`."
+                )
             progress("loading")
             warehouse.write(folder.pull, converted)
     except (ContractError, RefusedError) as error:
         folder.refuse(error.message)
         raise
-    if folder.is_refused:
-        folder.accept()
+    folder.accept()
     return converted
 
 
-def _check_changes(
+def _too_much_changed(
     warehouse: Warehouse, folder: PullFolder, converted: Converted, min_users_ratio: float
-) -> None:
-    """Refuse what changed too much since the pull before."""
-    pull, source = folder.pull, folder.read_manifest()[1]["source"]
-    is_panel = source == "panel"
+) -> str:
+    """Return what changed too much since the pull before to be believed; empty if nothing did."""
+    pull, rows = folder.pull, converted.rows
     before = [
         row
         for row in warehouse.committed_pulls()
         if row["bot_id"] == pull.bot_id and row["pull_id"] < pull.pull_id
     ]
     if not before:
-        return
-    problem, last = "", before[-1]
-    # What another surface knows, or whoever saved a file chose, is no news.
-    is_same = is_panel == (last.get("surface") == "panel") and (is_panel or source == last["source"])
+        return ""
+    last, source = before[-1], folder.read_manifest().source
+    is_panel = source == "panel"
     shares = {"users": min_users_ratio}
-    if is_same:
+    # Who saves a file chooses its columns; what another surface knows is no news.
+    is_of_same_kind = is_panel == (last.get("surface") == "panel") and (is_panel or source == last["source"])
+    if is_of_same_kind:
         shares |= {"attributes": _LEAST_KEPT, "user_attributes": min_users_ratio}
     for table, share in shares.items():
-        count, known = converted.rows[table], last[f"{table}_rows"]
-        if not problem and count < known * share:
+        if rows[table] < (known := last[f"{table}_rows"]) * share:
             what = "values" if table == "user_attributes" else table
-            problem = f"{count} {what}, and {known} in the pull before: suspiciously few"
-    if not problem and is_same:
-        counts = value_counts(converted)
-        known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))
-        # Of an attribute that is new, or that nobody had, every value is a new one.
-        changes = {name: counts.get(name, 0) - known[name] for name in known}
-        name = max(changes, key=lambda name: abs(changes[name]), default="")
-        users = converted.rows["users"]
-        # Who came or went changes the count too.
-        most = max(_FEW_USERS, users * _MOST_CHANGED) + abs(users - last["users_rows"])
-        if name in converted.attributes and abs(changes[name]) > most:
-            verb = "gained" if changes[name] > 0 else "lost"
-            problem = f"{abs(changes[name])} of {users} users {verb} {name!r}: too many to believe"
-    if problem:
-        raise RefusedError(
-            f"{problem}. Nothing was loaded."
-            f" If it is right: `python -m loader reload {pull.pull_id} --force`."
-        )
+            return f"{rows[table]} {what}, and {known} in the pull before: suspiciously few"
+    if not is_of_same_kind:
+        return ""
+    counts = value_counts(converted)
+    known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))
+    # Of an attribute that is new, or that nobody had, every value is a new one.
+    changes = {name: counts.get(name, 0) - known[name] for name in known}
+    name = max(changes, key=lambda name: abs(changes[name]), default="")
+    # Who came or went changes the count too.
+    most = max(_FEW_USERS, rows["users"] * _MOST_CHANGED) + abs(rows["users"] - last["users_rows"])
+    if name not in converted.attributes or abs(changes[name]) <= most:
+        return ""
+    verb = "gained" if changes[name] > 0 else "lost"
+    return f"{abs(changes[name])} of {rows['users']} users {verb} {name!r}: too many to believe"

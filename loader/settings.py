@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -53,14 +54,12 @@ class Settings:
 
     Attributes:
         base_url: Where Chatfuel is, without a slash at the end.
-        landing: The landing zone, a folder or gs://bucket/prefix.
-        duckdb_path: The file that is the warehouse of target ``dev``.
+        landing: A folder or gs://bucket/prefix.
+        duckdb_path: The warehouse of target ``dev``.
         bigquery_dataset: Where dbt makes the tables of the other targets.
-        bigquery_location: Where the datasets of the other targets are.
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
         webhook_url: What is told of failure and recovery; empty: nothing.
-        most_json: Most bytes that an answer in JSON may have, unpacked.
-        most_export: Most bytes that an export may have, unpacked.
+        most_json, most_export: As those of ``Patience``.
         surfaces: On which of Chatfuel's surfaces each bot is.
         panel_url: Where the panel is, without a slash at the end.
         panel_token: The token for it.
@@ -136,9 +135,9 @@ def environment() -> dict[str, str]:
         ConfigurationError: The file cannot be read.
     """
     try:
-        if Path(".env").is_dir():
-            raise IsADirectoryError
-        added = dotenv_values(".env")
+        added = dotenv_values(stream=io.StringIO(Path(".env").read_text("utf-8-sig")))
+    except FileNotFoundError:
+        added = {}
     except (OSError, UnicodeError):
         raise ConfigurationError("The file .env cannot be read. Save it as a text file in UTF-8.") from None
     # An empty variable counts as unset: that is what an unset secret looks like in a CI job.

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import yaml
+import msgspec
 
 from loader.landing import Pull
 
@@ -18,46 +18,42 @@ TARGETS = ("dev", "prod", "emulator")
 LEDGER = "pulls"
 
 
-class Column(NamedTuple):
+class Column(msgspec.Struct, frozen=True):
     """A column of a raw table; ``type`` is BigQuery's name of it."""
 
     name: str
     type: str
 
 
-class Layout(NamedTuple):
-    """What a raw table is, the columns that it is filtered on, and whether its old rows may expire."""
+class RawTable(msgspec.Struct, frozen=True):
+    """A raw table; ``cluster_by`` are the columns that it is filtered on, old rows may expire or not."""
 
     description: str
-    cluster_by: tuple[str, ...]
     expires: bool
+    cluster_by: list[str]
+    columns: list[Column]
+
+
+class _RawSchema(msgspec.Struct):
+    pull_columns: list[Column]
+    tables: dict[str, RawTable]
 
 
 @cache
-def pull_columns() -> tuple[Column, ...]:
+def _raw_schema() -> _RawSchema:
+    return msgspec.yaml.decode(
+        (Path(__file__).parent.parent / "raw_schema.yml").read_bytes(), type=_RawSchema
+    )
+
+
+def pull_columns() -> list[Column]:
     """Return the columns that begin every raw table."""
-    return tuple(Column(column["name"], column["type"]) for column in _raw_schema()["pull_columns"])
+    return _raw_schema().pull_columns
 
 
-@cache
-def raw_tables() -> dict[str, tuple[Column, ...]]:
-    """Return the columns of every raw table beside the pull columns, by table."""
-    return {
-        table: tuple(Column(column["name"], column["type"]) for column in definition["columns"])
-        for table, definition in _raw_schema()["tables"].items()
-    }
-
-
-@cache
-def raw_layout(table: str) -> Layout:
-    """Return how a warehouse that knows such things lays a raw table out."""
-    definition = _raw_schema()["tables"][table]
-    return Layout(definition["description"], tuple(definition["cluster_by"]), definition["expires"])
-
-
-@cache
-def _raw_schema() -> dict[str, Any]:
-    return yaml.safe_load((Path(__file__).parent.parent / "raw_schema.yml").read_text())
+def raw_tables() -> dict[str, RawTable]:
+    """Return all raw tables; their ``columns`` are those beside the pull columns."""
+    return _raw_schema().tables
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,7 @@ from loader.errors import RefusedError, WarehouseError
 from loader.google import explained, explaining
 from loader.landing import Landing, Pull
 from loader.settings import Settings
-from loader.warehouse import (
-    LEDGER,
-    RAW_SCHEMA,
-    Converted,
-    Warehouse,
-    pull_columns,
-    raw_layout,
-    raw_tables,
-)
+from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
 
 # https://cloud.google.com/bigquery/docs/error-messages: worth another job. Anything else fails again.
 _RETRYABLE = {"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded"}
@@ -45,6 +37,7 @@ _PATIENCE = {
     "retry": bigquery.DEFAULT_RETRY.with_timeout(30),
     "job_retry": DEFAULT_JOB_RETRY.with_timeout(30),
 }
+_LABELS = {"app": "chatfuel"}
 _DAY_MS = 24 * 60 * 60 * 1000
 # The answer was lost on the way: the job may be there or not.
 _UNKNOWN_OUTCOME = (ServerError, RetryError, requests.ConnectionError, requests.Timeout)
@@ -103,7 +96,6 @@ class BigQueryWarehouse(Warehouse):
         )
 
     def write(self, pull: Pull, converted: Converted) -> None:
-        """Write a pull, its ledger row last."""
         with self._errors():
             self._create_tables()
             if self._count(LEDGER, pull):
@@ -120,16 +112,13 @@ class BigQueryWarehouse(Warehouse):
             self._load_table(LEDGER, pull, converted)
 
     def mart(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a mart, one that is small; none before dbt has built it."""
         return self.read(f"select * from `{self._marts}`.{name}")
 
     def check_writable(self) -> None:
-        """Try whether rows could be added, without adding any; before the first pull, nothing."""
         # A DML statement needs the right to write, also if it finds no row.
         self.read(f"delete from {self.raw}.{LEDGER} where false")
 
     def change(self, statements: Sequence[str]) -> None:
-        """Run statements one after the other; nothing where there is nothing yet."""
         for statement in statements:
             self.read(statement)
 
@@ -137,17 +126,16 @@ class BigQueryWarehouse(Warehouse):
         dataset = bigquery.Dataset(self._dataset)
         dataset.location = self._client.location
         self._client.create_dataset(dataset, exists_ok=True)
-        for table, columns in raw_tables().items():
-            layout = raw_layout(table)
-            schema = [bigquery.SchemaField(name, kind) for name, kind in (*pull_columns(), *columns)]
-            definition = bigquery.Table(f"{self._dataset}.{table}", schema)
-            definition.description = layout.description
-            definition.labels = {"app": "chatfuel"}
-            kept_days = self._retention_days if layout.expires else None
+        for name, table in raw_tables().items():
+            schema = [bigquery.SchemaField(c.name, c.type) for c in (*pull_columns(), *table.columns)]
+            definition = bigquery.Table(f"{self._dataset}.{name}", schema)
+            definition.description = table.description
+            definition.labels = _LABELS
+            kept_days = self._retention_days if table.expires else None
             definition.time_partitioning = bigquery.TimePartitioning(
                 field="pull_date", expiration_ms=kept_days and kept_days * _DAY_MS
             )
-            definition.clustering_fields = list(layout.cluster_by)
+            definition.clustering_fields = table.cluster_by
             found = self._client.create_table(definition, exists_ok=True)
             # A table of an older loader has not all columns; new ones come last.
             known = {field.name for field in found.schema}
@@ -186,57 +174,41 @@ class BigQueryWarehouse(Warehouse):
             source_format=bigquery.SourceFormat.PARQUET,
             write_disposition=bigquery.WriteDisposition.WRITE_APPEND,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
-            labels={"app": "chatfuel"},
+            labels=_LABELS,
         )
-        destination = f"{self._dataset}.{table}"
+        place = {"destination": f"{self._dataset}.{table}", "job_id": job_id, "job_config": config}
         addresses = [address for path in paths if (address := self._landing.address(path))]
-        for attempt in self._retrying(_UNKNOWN_OUTCOME):
-            with attempt:
-                try:
-                    if addresses:
-                        return self._client.load_table_from_uri(
-                            addresses, destination, job_id=job_id, job_config=config
-                        )
-                    with _joined(paths).open("rb") as file:
-                        return self._client.load_table_from_file(
-                            file, destination, job_id=job_id, job_config=config
-                        )
-                except Conflict:
-                    return self._adopt(job_id)
-                except _UNKNOWN_OUTCOME:
-                    try:
-                        return self._client.get_job(job_id)
-                    except NotFound:
-                        # it never arrived: `raise` goes to the next attempt
-                        pass
-                    raise
-        raise AssertionError("unreachable")
 
-    def _adopt(self, job_id: str) -> bigquery.LoadJob:
-        # For a moment after a conflict, BigQuery may not find the job that it conflicts with.
-        for attempt in self._retrying((NotFound,)):
-            with attempt:
-                return self._client.get_job(job_id)
-        raise AssertionError("unreachable")
+        def submit() -> bigquery.LoadJob:
+            with suppress(Conflict):
+                if addresses:
+                    return self._client.load_table_from_uri(addresses, **place)
+                with _joined(paths).open("rb") as file:
+                    return self._client.load_table_from_file(file, **place)
+            # It is there, though for a moment BigQuery may not find it.
+            return self._client.get_job(job_id)
+
+        return self._retrying(*_UNKNOWN_OUTCOME, NotFound)(submit)
 
     def _failure(self, job: bigquery.LoadJob) -> Exception | None:
         """Wait for the end of a job, and return what it failed of."""
-        for attempt in self._retrying((NotFound,)):
-            with attempt:
-                try:
-                    job.result()
-                except GoogleAPICallError:
-                    if job.error_result is None:
-                        raise
-        # A job that is done has not necessarily succeeded.
-        return job.exception() if job.error_result else None
+
+        def wait() -> Exception | None:
+            try:
+                job.result()
+            except GoogleAPICallError:
+                if job.error_result is None:
+                    raise
+            # A job that is done has not necessarily succeeded.
+            return job.exception() if job.error_result else None
+
+        return self._retrying(NotFound)(wait)
 
     def _count(self, table: str, pull: Pull) -> int:
         (row,) = self.read(f"select count(*) as found {self.of_pull(table, pull)}")
         return row["found"]
 
     def read(self, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a query; none where there is no such table yet."""
         with self._errors():
             try:
                 rows = self._client.query_and_wait(query, **_PATIENCE)
@@ -260,7 +232,7 @@ class BigQueryWarehouse(Warehouse):
             return False
         return found.location.casefold() != self._client.location.casefold()
 
-    def _retrying(self, errors: tuple[type[Exception], ...]) -> Retrying:
+    def _retrying(self, *errors: type[Exception]) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(errors),
             stop=stop_after_attempt(5),

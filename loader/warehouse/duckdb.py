@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from loader.errors import RefusedError, WarehouseError
-from loader.landing import Pull
+from loader.landing import Pull, nearest
 from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_columns, raw_tables
 
 # Times are naive and UTC: dbt models need no time zone support to read them.
@@ -27,7 +27,6 @@ class DuckDBWarehouse(Warehouse):
         self._path = path
 
     def write(self, pull: Pull, converted: Converted) -> None:
-        """Write a pull in one transaction, its ledger row last."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
             connection.begin()
@@ -54,7 +53,6 @@ class DuckDBWarehouse(Warehouse):
             connection.commit()
 
     def read(self, query: str) -> list[dict[str, Any]]:
-        """Return the rows of a query; none where there is no such table yet."""
         if not self._path.exists():
             return []
         with self._connect(read_only=True) as connection:
@@ -67,24 +65,19 @@ class DuckDBWarehouse(Warehouse):
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def mart(self, name: str) -> list[dict[str, Any]]:
-        """Return the rows of a mart, one that is small; none before dbt has built it."""
         # With the database's name, which is the file's: it may be that of the schema too.
         databases = self.read("select current_database() as name")
         return [row for one in databases for row in self.read(f'from "{one["name"]}".chatfuel.{name}')]
 
     def check_writable(self) -> None:
-        """Try whether the file could be written, without writing."""
         if self._path.exists():
             with self._connect():
                 pass
-        place = self._path.absolute()
-        while not place.exists():
-            place = place.parent
+        place = nearest(self._path)
         if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
     def change(self, statements: Sequence[str]) -> None:
-        """Run statements in one transaction; nothing where there is nothing yet."""
         if self._path.exists():
             with self._connect() as connection:
                 connection.begin()
@@ -120,11 +113,10 @@ class DuckDBWarehouse(Warehouse):
 
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create schema if not exists {RAW_SCHEMA}")
-    for table, columns in raw_tables().items():
-        definition = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in (*pull_columns(), *columns))
-        connection.execute(f"create table if not exists {RAW_SCHEMA}.{table} ({definition})")
+    for name, table in raw_tables().items():
+        columns = ", ".join(f"{c.name} {_TYPES[c.type]}" for c in (*pull_columns(), *table.columns))
+        connection.execute(f"create table if not exists {RAW_SCHEMA}.{name} ({columns})")
         # A table of an older loader has not all of them.
-        for name, kind in columns:
-            connection.execute(
-                f"alter table {RAW_SCHEMA}.{table} add column if not exists {name} {_TYPES[kind]}"
-            )
+        for column in table.columns:
+            add = f"alter table {RAW_SCHEMA}.{name} add column if not exists"
+            connection.execute(f"{add} {column.name} {_TYPES[column.type]}")

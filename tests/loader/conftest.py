@@ -143,7 +143,7 @@ def converted(tmp_path: Path) -> Callable[[PullFolder, str], list[tuple]]:
         (tmp_path / "work").mkdir(exist_ok=True)
         result = convert(folder, tmp_path / "work")
         files = [str(file) for file in result.files[table]]
-        columns = ", ".join(column.name for column in raw_tables()[table])
+        columns = ", ".join(column.name for column in raw_tables()[table].columns)
         query = f"select {columns} from read_parquet({files}, hive_partitioning = false)"
         found = duckdb.sql(query).fetchall()
         assert len(found) == result.rows.get(table, 1)

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from loader.errors import RefusedError, WarehouseError
 from loader.landing import Landing, Pull
-from loader.warehouse import Converted, raw_layout, raw_tables
+from loader.warehouse import Converted, raw_tables
 from loader.warehouse.bigquery import BigQueryWarehouse
 from tests.loader.fake_bigquery import HOST, ROWS, answering
 
@@ -167,10 +167,10 @@ def test_nor_if_what_is_made_of_the_pull_has_other_bytes_by_now(fake, warehouse,
 def test_how_a_table_is_laid_out_and_labelled_reaches_bigquery(fake, warehouse, converted):
     warehouse.write(PULL, converted)
     for table, made in fake.tables.items():
-        assert made["clustering"] == {"fields": list(raw_layout(table).cluster_by)}
+        assert made["clustering"] == {"fields": raw_tables()[table].cluster_by}
         assert made["timePartitioning"]["field"] == "pull_date"
         assert made["labels"] == {"app": "chatfuel"}
-        assert made["description"] == raw_layout(table).description
+        assert made["description"] == raw_tables()[table].description
     assert len(fake.tables) == len(raw_tables())
     for job in fake.jobs.values():
         assert job["configuration"]["labels"] == {"app": "chatfuel"}

@@ -89,9 +89,10 @@ def test_results_are_on_standard_output_and_nothing_else(environment):
 
 def test_whatever_is_written_only_the_owner_can_read(environment, tmp_path):
     run("pull", "--as-of", AS_OF)
-    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.stat().st_mode & 0o777 for path in paths} == {0o600}
-    assert tmp_path / "warehouse.duckdb" in paths
+    modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert tmp_path / "warehouse.duckdb" in modes
 
 
 @pytest.mark.parametrize("target", ["prod", "emulator"])

@@ -251,9 +251,9 @@ def test_results_are_numbered_in_the_order_served(rows):
 def test_parquet_columns_are_in_the_order_of_the_table(tmp_path, table):
     folder = land(tmp_path / "landing", **one_user("x"))
     converted = convert(folder, tmp_path)
-    names = [column.name for column in (*pull_columns(), *raw_tables()[table])]
+    names = [column.name for column in (*pull_columns(), *raw_tables()[table].columns)]
     kinds = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP WITH TIME ZONE"}
-    types = [kinds[column.type] for column in (*pull_columns(), *raw_tables()[table])]
+    types = [kinds[column.type] for column in (*pull_columns(), *raw_tables()[table].columns)]
     for file in converted.files[table]:
         described = duckdb.sql(f"describe from read_parquet('{file}', hive_partitioning = false)").fetchall()
         assert [row[0] for row in described] == names
