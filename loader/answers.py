@@ -114,7 +114,7 @@ def pick(content: Any, shape: Shape, what: str) -> tuple[Any, Any]:
     try:
         # What is meant plainly is taken, a number in quotes.
         return content, msgspec.convert(content, shape.kind, strict=False, dec_hook=_count)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, RecursionError, UnicodeError) as error:
         problem = _problem(str(error), ".".join(shape.path))
     raise ContractError(f"Chatfuel's answer to {what}: {problem}. {CHANGED}")
 

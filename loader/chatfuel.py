@@ -102,13 +102,7 @@ class Chatfuel:
     _new_token = _NEW_TOKEN
 
     def __init__(self, base_url: str, token: str, patience: Patience) -> None:
-        """Prepare; nothing is sent.
-
-        Args:
-            base_url: Without a slash at the end.
-            token: The Bearer token of a dashboard user.
-            patience: Timeouts and retries.
-        """
+        """Prepare; nothing is sent. The base URL has no slash at its end."""
         self._base_url = base_url
         self._patience = patience
         self._deadline = monotonic() + patience.deadline
@@ -165,12 +159,12 @@ class Chatfuel:
     def download_users(
         self, bot_id: str, fields: Sequence[Attribute], sink: Sink, audience: Mapping[str, Any] | None = None
     ) -> None:
-        """Download a users export.
+        """Download a users export, a CSV.
 
         Args:
             bot_id: The bot.
             fields: The columns; at most ``MOST_FIELDS``, none of ``ALWAYS_SERVED``.
-            sink: Where the CSV goes.
+            sink: Where it goes.
             audience: The filter of a block; none selects everyone.
         """
         variables = {
@@ -256,6 +250,8 @@ class Chatfuel:
             raise ContractError(f"Chatfuel sent {what} to an address that is none. Try again.") from None
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
+        except OSError as error:
+            raise ConfigurationError(f"{error}. Set REQUESTS_CA_BUNDLE to a file that is there.") from None
         self._reached = True
         status = response.status_code
         # With 400, GraphQL says in the body what it refuses.

@@ -322,7 +322,7 @@ def check(loader: _Loader) -> None:
         loader.landing.check()
         pulls, size, room = loader.landing.complete_pulls(), loader.landing.size(), loader.landing.room()
         days = len({folder.pull.pull_date for folder in pulls})
-        more = f", room for {room * days // size:,} days more" if room is not None and size else ""
+        more = f", room for {room * days // size:,} days more" if room is not None and days else ""
         if others := loader.landing.strangers():
             more += f"; left alone, for they are not the loader's: {', '.join(map(repr, others[:5]))}"
             more += f" and {len(others) - 5} more" if len(others) > 5 else ""
@@ -511,7 +511,13 @@ def import_(
 
 
 @_verb
-@click.option("--user", "user_id", required=True, help="The user's id, as Chatfuel spells it.")
+@click.option(
+    "--user",
+    "user_id",
+    required=True,
+    callback=_checked(str.strip, "{!r} is nobody's id."),
+    help="The user's id, as Chatfuel spells it.",
+)
 @_bot
 @_yes
 def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
@@ -532,8 +538,8 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
             if folder.pull.bot_id == bot_id:
                 try:
                     found[folder], errors = find_user(folder, user_id)
-                except RefusedError as error:
-                    errors = [error]
+                except (RefusedError, OSError) as error:
+                    errors = [str(error)]
                 unread += errors
         leftovers = {
             name: size for name, size in landing.garbage(loader.loaded()).items() if name.parts[0] == bot_id
@@ -552,16 +558,16 @@ def forget(loader: _Loader, user_id: str, bot_id: str, yes: bool) -> None:
         rows = sum(sum(files.values()) for files in found.values())
         loader.show(f"{rows:8}  rows removed from the landing zone", landed_rows=rows)
         # dbt does not read .env, and must clean the warehouse that the loader fills.
-        dbt = [sys.executable, "-m", "dbt.cli.main", *command]
+        dbt = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *command]
         ended = subprocess.run(dbt, check=False, env=environment())  # noqa: S603
     if ended.returncode:
         raise WarehouseError(
             "dbt did not finish: its message is above. When that is mended, run the same command again."
         )
     if unread:
-        reasons = " ".join(error.message for error in unread)
         raise RefusedError(
-            f"The person may still be in what could not be read: {reasons} Then run the same command again."
+            f"The person may still be in what could not be read: {' '.join(unread)}"
+            " Then run the same command again."
         )
 
 
@@ -575,16 +581,17 @@ def report(loader: _Loader, notify: bool, failed: str | None) -> None:
     """
     from loader.report import make_report, tell
 
-    settings = loader.settings
     found = make_report(loader.warehouse, failed)
     width = max(len(subject) for subject, _ in found.lines)
-    for subject, state in found.lines:
-        loader.show(f"{subject:{width}}  {state}", subject=subject, state=state)
-    if notify:
-        if not settings.webhook_url:
+    try:
+        for subject, state in found.lines:
+            loader.show(f"{subject:{width}}  {state}", subject=subject, state=state)
+    finally:
+        # Also if it cannot be shown here.
+        if notify and loader.settings.webhook_url:
+            tell(loader.settings.webhook_url, found, loader.landing)
+        elif notify:
             log.info("CHATFUEL_WEBHOOK_URL is not set: nobody is told.")
-            return
-        tell(settings.webhook_url, found, loader.landing)
 
 
 @_verb

@@ -6,9 +6,9 @@ agree about the users.
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,11 +23,11 @@ from msgspec.structs import replace
 from loader.answers import COUNT, SHAPES, parse, pick
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
-from loader.landing import LandedFile, PullFolder
+from loader.landing import LandedFile, Manifest, PullFolder
 from loader.logs import progress
 from loader.panel import ATTRIBUTES, Node, column_names, moments, nodes_of
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
-from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv
+from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv, unpacked
 
 # Share of the users that may be missing from one of a pull's exports.
 MOST_LEFT_OUT = 0.01
@@ -93,8 +93,9 @@ def convert(folder: PullFolder, workdir: Path, *, force: bool = False) -> Conver
     try:
         return _Conversion(folder, workdir).convert(force)
     except OSError as error:
+        reason = error.strerror or error
         raise LoaderError(
-            f"{folder.path} cannot be converted: {error.strerror or error}. Make room and pull again."
+            f"{folder.path} cannot be converted: {reason}. Make room, or mend that, and pull again."
         ) from error
 
 
@@ -111,6 +112,9 @@ class _Conversion:
     def convert(self, force: bool) -> Converted:
         manifest = self.folder.read_manifest()
         files = manifest.files
+        if not _is_whole(manifest):
+            where = f"{self.folder.landing.name}/{self.folder.name}/manifest.json"
+            raise RefusedError(f"{where} does not list the files of a pull. Restore it, or pull again.")
         for landed in files:
             self.folder.check_file(landed)
         is_panel = manifest.source == "panel"
@@ -185,7 +189,7 @@ class _Conversion:
         common = users[found == len(exports)]
         everyone, missing = len(users), len(users) - len(common)
         if not len(common) and len(exports) > 1:
-            raise RefusedError("An export of the users is empty. Nothing was loaded. Pull again.")
+            raise RefusedError(f"An export of the users is empty. Nothing was loaded. {exports[0].remedy}")
         # One is let through also where there are fewer than a hundred.
         if missing > max(1, everyone * MOST_LEFT_OUT) and not force:
             raise RefusedError(
@@ -215,7 +219,8 @@ class _Conversion:
         return common
 
     def _parse(self, landed: LandedFile) -> Any:
-        return parse(gzip.decompress((self.folder.path / landed.name).read_bytes()), landed.name)
+        with unpacked(self.folder.path / landed.name) as file:
+            return parse(file.read(), landed.name)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
         if landed.table == "attributes" and self._panel is not None:
@@ -289,6 +294,7 @@ class _Export:
         users: A number for the user of each row, block after block; none of the broadcast list.
         written: The same, whether the row was written.
         path: What was made of it.
+        remedy: What is told to do where it is refused.
     """
 
     def __init__(
@@ -304,7 +310,7 @@ class _Export:
 
         ``others`` are the numbers of users whose ids are none, the same for all exports.
         """
-        self.landed, self._others, self._remedy = landed, others, remedy
+        self.landed, self._others, self.remedy = landed, others, remedy
         self.users: list[np.ndarray] = []
         self.written: list[np.ndarray] = []
         self.path = Path()
@@ -367,8 +373,7 @@ class _Export:
             if users.null_count:
                 row = block.first + users.is_null().index(True).as_py() + 1
                 raise ContractError(
-                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded."
-                    f" {self._remedy}"
+                    f"{self.landed.name}, row {row}: it has no {USER_ID!r}. Nothing was loaded. {self.remedy}"
                 )
             if kept is None:
                 numbers = _numbers(users, self._others)
@@ -402,6 +407,21 @@ class _Export:
             return values
         is_moment = np.array([name in self._moments for name in self._columns])[columns]
         return pc.if_else(is_moment, moments(values), values)
+
+
+def _is_whole(manifest: Manifest) -> bool:
+    """Return whether each file is listed once, named after its table, and none is missing."""
+    names = {landed.name for landed in manifest.files}
+    tables = {landed.table for landed in manifest.files}
+    needed = {"attributes", "users"}
+    if manifest.source == "api":
+        needed |= {"segments", "broadcasts", "scheduled_entries", "broadcast_stats"}
+    return (
+        len(names) == len(manifest.files)
+        and needed <= tables <= raw_tables().keys() - {LEDGER}
+        and all(re.split("[-.]", landed.name)[0] == landed.table for landed in manifest.files)
+        and all(landed.name.endswith(_CSV) != (landed.table in SHAPES) for landed in manifest.files)
+    )
 
 
 def _numbers(users: pa.StringArray, others: dict[str, int]) -> np.ndarray:

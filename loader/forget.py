@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import IO
 
 from loader.chatfuel import USER_ID
-from loader.errors import LoaderError
+from loader.errors import ContractError, LoaderError
 from loader.landing import LandedFile, PullFolder
 from loader.logs import progress
-from loader.wide_csv import WideCsv
+from loader.wide_csv import WideCsv, unpacked
 
 
-def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], list[LoaderError]]:
-    """Return the rows that a user has in each file of a complete pull, and what cannot be read."""
+def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], list[str]]:
+    """Return the rows that a user has in each file of a complete pull, and why others cannot be read."""
     rows, unread = {}, []
     for landed in folder.read_manifest().files:
         if landed.name.endswith(".csv.gz") and (landed.id_column or USER_ID in landed.fields):
@@ -25,21 +25,16 @@ def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], 
             try:
                 folder.check_file(landed)
                 rows[landed] = sum(is_theirs for _, is_theirs in _records(folder, landed, user_id))
-            except LoaderError as error:
-                unread.append(error)
+            except (LoaderError, OSError) as error:
+                unread.append(str(error))
     return {landed: count for landed, count in rows.items() if count}, unread
 
 
 def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]) -> None:
-    """Remove a user's rows from a complete pull.
+    """Remove a user's rows, as ``find_user`` found them, from a complete pull.
 
     Files that hold any are written anew under another name, then the manifest, and the old ones are removed
     last: whatever interrupts it, the pull is whole, and doing it again finishes it.
-
-    Args:
-        folder: The pull.
-        user_id: The user, as Chatfuel spells the id.
-        rows: What ``find_user`` found there.
     """
     manifest = folder.read_manifest()
     for landed in manifest.files:
@@ -68,11 +63,14 @@ def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, rows: int) ->
 def _records(folder: PullFolder, landed: LandedFile, user_id: str) -> Iterator[tuple[bytes, bool]]:
     """Yield the rows of an export as they are, and whether each is the user's."""
     path = folder.path / landed.name
-    place = WideCsv(path).header.index(landed.id_column or USER_ID)
-    with gzip.open(path) as file:
-        for record in _rows(file):
+    header, column = WideCsv(path).header, landed.id_column or USER_ID
+    if column not in header:
+        raise ContractError(f"{landed.name} has no column {column!r}. Restore it, or pull again.")
+    place = header.index(column)
+    with unpacked(path) as stream:
+        for record in _rows(io.BufferedReader(stream)):
             # Most need not be taken apart.
-            yield record, user_id.encode() in record and _cell(record, place) == user_id
+            yield record, user_id.encode() in record and _is_theirs(record, place, user_id)
 
 
 def _rows(file: IO[bytes]) -> Iterator[bytes]:
@@ -88,7 +86,12 @@ def _rows(file: IO[bytes]) -> Iterator[bytes]:
         yield b"".join(lines)
 
 
-def _cell(record: bytes, place: int) -> str:
+def _is_theirs(record: bytes, place: int, user_id: str) -> bool:
     # A subscriber writes what they like: cells of any length, carriage returns, bytes that are no UTF-8.
     csv.field_size_limit(sys.maxsize)
-    return next(csv.reader([record.replace(b"\r", b" ").decode("latin-1")]))[place].strip()
+    try:
+        cells = next(csv.reader([record.replace(b"\r", b" ").decode("latin-1")], strict=True))
+    except csv.Error:
+        cells = []
+    # Where nobody can tell whose it is, it is taken for theirs: nothing can load it anyway.
+    return len(cells) <= place or cells[place].strip() == user_id

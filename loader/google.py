@@ -133,8 +133,8 @@ def explained(error: Exception, kind: type[LoaderError], place: str, **names: An
 
     Args:
         error: What a client raised.
-        kind: What the place raises.
-        place: What was asked.
+        kind: What the place raises that met it.
+        place: That place, as a sentence begins.
         **names: ``project``, ``bucket`` and ``credentials`` of the client, as far as known.
     """
     reasons = [entry.get("reason", "") for entry in getattr(error, "errors", None) or () if "reason" in entry]

@@ -43,12 +43,7 @@ _OURS = re.compile(
 
 @dataclass(frozen=True)
 class Pull:
-    """The identity of a pull. Two bots may share a ``pull_id``.
-
-    Attributes:
-        bot_id: The bot.
-        pulled_at: Its moment: aware, UTC, whole seconds.
-    """
+    """The identity of a pull; its moment is aware, UTC, whole seconds. Two bots may share a ``pull_id``."""
 
     bot_id: str
     pulled_at: datetime
@@ -190,8 +185,7 @@ class Landing:
     def garbage(self, loaded: Collection[Pull]) -> dict[PurePosixPath, int]:
         """Return what interrupted pulls and conversions left, with the bytes of each file.
 
-        Args:
-            loaded: Pulls that are kept though their manifest is gone.
+        Pulls that are loaded are kept though their manifest is gone.
         """
         names = self.names()
         kept = {name.parent for name in names if name.name == _MANIFEST}
@@ -219,7 +213,7 @@ class Landing:
 
     def exists(self, name: PurePosixPath) -> bool:
         """Return whether a file is there."""
-        return (self.root / name).exists()
+        return (self.root / name).is_file()
 
     def write(self, name: PurePosixPath, text: str) -> None:
         """Write a small file, which appears when it is whole."""
@@ -321,13 +315,7 @@ class PullFolder:
 
     @contextmanager
     def writer(self, name: str, table: str, **facts) -> Iterator[IO[bytes]]:
-        """Open a file of the pull for writing; it appears when it is whole.
-
-        Args:
-            name: File name, ending in .gz.
-            table: The raw table that it fills.
-            **facts: Further attributes of ``LandedFile``.
-        """
+        """Open a file of the pull for writing; it appears when it is whole. ``LandedFile`` has the facts."""
         partial = self.path / f".{name}.partial"
         with partial.open("wb") as file:
             # Without a time in its header, the same response is the same file.

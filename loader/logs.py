@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 
 import click
@@ -63,8 +64,10 @@ def progress(what: str = "", size: int = 0) -> None:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print a line, in place of the progress."""
-    progress()
-    click.echo(text, err=err)
+    # Where nobody can read what went wrong, the exit code tells it.
+    with suppress(OSError) if err else nullcontext():
+        progress()
+        click.echo(text, err=err)
 
 
 def show_error(message: str) -> None:

@@ -324,7 +324,7 @@ def fetch(client: Panel, folder: PullFolder, recorded: Collection[str]) -> None:
     pages = [*client.pages(bot_id)]
     listed = nodes_of([page.content for page in pages])
     if not listed:
-        raise ContractError("Chatfuel lists no attribute at all. Look at the bot's panel.")
+        raise ContractError("Chatfuel lists no attribute at all. Look at the bot's dashboard.")
     counts = {channel: client.contacts(bot_id, channel).contactsCount for channel in client.channels}
     if not any(counts.values()):
         raise RefusedError(

@@ -42,19 +42,16 @@ class Plan(NamedTuple):
 
 
 def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
-    """Find out what a pull would ask for; nothing is written. Arguments as those of ``fetch``."""
+    """Find out what a pull would ask for; nothing is written."""
     fields = _fields(client.attributes(pull.bot_id).content)
     entries, stats = client.scheduled_entries(pull.bot_id), client.broadcast_stats(pull.bot_id)
     return Plan(fields, _chunks(fields), _to_ask(entries.content, stats.content, pull.pulled_at, recorded))
 
 
 def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str]) -> None:
-    """Land everything that Chatfuel has.
+    """Land everything that Chatfuel has in a folder, which is emptied first.
 
-    Args:
-        client: Chatfuel.
-        folder: Where the responses go; emptied first.
-        recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
+    The audience of the ``recorded`` broadcasts is in the warehouse, and not asked for.
     """
     bot_id = folder.pull.bot_id
     catalogue = client.attributes(bot_id)
@@ -131,13 +128,7 @@ def _to_ask(
 def qualifying(
     entries: Sequence[Entry], stats: Sequence[BroadcastResult], pulled_at: datetime
 ) -> list[Entry]:
-    """Return the scheduled entries whose audience a pull at that moment should ask for.
-
-    Args:
-        entries: The scheduled entries.
-        stats: The results, newest first.
-        pulled_at: The moment of the pull, the clock of the rule.
-    """
+    """Return the entries whose audience a pull at that moment asks for; the results are newest first."""
     final = {}
     for result in stats:
         final.setdefault(result.block_title, result.in_progress is False and bool(result.total_users))

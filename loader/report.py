@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -28,39 +30,39 @@ class Report(NamedTuple):
 def make_report(warehouse: Warehouse, failed: str | None) -> Report:
     """Find out how pipeline and data are. Nothing is raised: what cannot be read is a problem too.
 
-    Args:
-        warehouse: Whose state it is.
-        failed: What a scheduler saw fail, or None.
+    So is what ``failed``, as a scheduler saw it.
     """
     lines, problems = [], [f"{failed} failed"] if failed else []
     try:
-        checks = warehouse.mart("rpt_chatfuel__health")
-        pulled_at = {pull["bot_id"]: pull["pulled_at"] for pull in warehouse.committed_pulls()}
-        if not checks:
-            problems.append(
-                "nothing is built yet: run `dbt build`" if pulled_at else "nothing was ever pulled"
-            )
-        unusual = [
-            day
-            for day in warehouse.mart("rpt_chatfuel__unusual_days")
-            # a bot whose pulls were removed is in the marts until they are rebuilt
-            if day["bot_id"] in pulled_at and day["date"] > pulled_at[day["bot_id"]].date() - _LATELY
-        ]
+        lines, found = _state(warehouse)
+        problems += found
     except LoaderError as error:
-        checks, unusual = [], []
         problems.append(scrub(error.message))
-    for bot_id in sorted({check["bot_id"] for check in checks}):
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # The views of another version. They keep no alarm back.
+        problems.append(f"the tables are of another version ({error!r}): run `dbt build`")
+    return Report([("Pipeline", "; ".join(problems) or "well"), *lines], problems)
+
+
+def _state(warehouse: Warehouse) -> tuple[list[tuple[str, str]], list[str]]:
+    lines, problems = [], []
+    pulled_at = {pull["bot_id"]: pull["pulled_at"] for pull in warehouse.committed_pulls()}
+    checks = sorted(warehouse.mart("rpt_chatfuel__health"), key=itemgetter("bot_id", "check_number"))
+    if not checks:
+        problems.append("nothing is built yet: run `dbt build`" if pulled_at else "nothing was ever pulled")
+    unusual = warehouse.mart("rpt_chatfuel__unusual_days")
+    unusual.sort(key=lambda day: (-abs(day["spreads_off"]), day["date"], day["kpi"]))
+    for bot_id, of_bot in groupby(checks, itemgetter("bot_id")):
         lines.append(("Bot", bot_id))
-        for check in sorted(checks, key=lambda check: check["check_number"]):
-            if check["bot_id"] != bot_id:
-                continue
+        for check in of_bot:
             lines.append((check["subject"], check["state"]))
             if check["is_problem"]:
                 problems.append(f"{check['subject']} of bot {bot_id}: {check['state']}. {check['remedy']}")
-        days = [day for day in unusual if day["bot_id"] == bot_id]
-        days.sort(key=lambda day: (-abs(day["spreads_off"]), day["date"], day["kpi"]))
+        # A bot whose pulls were removed is in the marts until they are rebuilt.
+        since = pulled_at[bot_id].date() - _LATELY if bot_id in pulled_at else date.max
+        days = [day for day in unusual if day["bot_id"] == bot_id and day["date"] > since]
         lines += [("Unusual", _told(day)) for day in days[:_WORST]]
-    return Report([("Pipeline", "; ".join(problems) or "well"), *lines], problems)
+    return lines, problems
 
 
 def _told(day: dict[str, Any]) -> str:
@@ -75,17 +77,14 @@ def _told(day: dict[str, Any]) -> str:
 def tell(url: str, report: Report, landing: Landing) -> None:
     """Tell a webhook, in the shape that Slack takes, of a failure, and once of the recovery.
 
-    Args:
-        url: The webhook.
-        report: What it is about.
-        landing: Remembers that a failure was told.
+    The landing zone remembers that a failure was told.
 
     Raises:
         LoaderError: The webhook did not take it.
     """
     try:
         was_told = landing.exists(_FAILING)
-    except LoaderError:
+    except (LoaderError, OSError):
         # A landing zone that cannot be read keeps no alarm back.
         was_told = False
     if not report.problems and not was_told:

@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader import __version__
@@ -24,7 +23,7 @@ from loader.convert import user_columns
 from loader.errors import ContractError
 from loader.landing import PullFolder
 from loader.logs import progress
-from loader.wide_csv import EXPORT_AGAIN, WideCsv
+from loader.wide_csv import EXPORT_AGAIN, WideCsv, unpacked
 
 _ROUNDED = "a spreadsheet has rounded the ids"
 # What a column must look like, and what is told of another value. An id keeps 15 digits in a spreadsheet.
@@ -38,10 +37,6 @@ _ROUND_ID, _LONG_ID, _FEW = r"^[0-9]{15}0+$", r"^[0-9]{16,}$", 5
 
 def land_saved(file: Path, folder: PullFolder) -> None:
     """Land a file; its header is the catalogue, for what is not in it was not seen.
-
-    Args:
-        file: The file, gzipped or not.
-        folder: Where it goes; emptied first.
 
     Raises:
         ContractError: It is no users export, or not any more.
@@ -62,38 +57,37 @@ def land_saved(file: Path, folder: PullFolder) -> None:
         folder.begin()
         folder.write("attributes.json.gz", "attributes", catalogue)
         place = folder.writer("users.csv.gz", "users", fields=tuple(header))
-        with pa.input_stream(str(plain), compression="detect") as source, place as sink:
+        with unpacked(plain) as source, place as sink:
             shutil.copyfileobj(source, sink)
     folder.commit("import", __version__)
 
 
 def _plain(file: Path, place: Path) -> Path:
     """Return the file itself if it is as Chatfuel serves it, else one that is made of it."""
-    with pa.input_stream(str(file), compression="detect") as stream:
-        begin = stream.read(1 << 20)
-    encoding = "utf-16" if begin.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    first, _, second = begin.decode(encoding, "ignore").partition("\n")
-    named = re.fullmatch(r'"?sep=(.)"?\r?', first)
-    first = (second.partition("\n")[0] if named else first).rstrip("\r")
-    found = re.search(f'{USER_ID}"?([,;\t])|([,;\t])"?{USER_ID}', first, re.IGNORECASE)
-    separator = named[1] if named else found[1] or found[2] if found else ","
-    names = next(csv.reader([first], delimiter=separator), [])
-    if (separator, encoding, named) == (",", "utf-8-sig", None) and _names(names) == names:
-        return file
-    place.parent.mkdir()
     csv.field_size_limit(sys.maxsize)
     try:
+        with unpacked(file) as stream:
+            begin = stream.read(1 << 20)
+        encoding = "utf-16" if begin.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        first, _, second = begin.decode(encoding, "ignore").partition("\n")
+        named = re.fullmatch(r'"?sep=(.)"?\r?', first)
+        first = (second.partition("\n")[0] if named else first).rstrip("\r")
+        found = re.search(f'{USER_ID}"?([,;\t])|([,;\t])"?{USER_ID}', first, re.IGNORECASE)
+        separator = named[1] if named else found[1] or found[2] if found else ","
+        is_served = (separator, encoding, named) == (",", "utf-8-sig", None)
+        # Carriage returns alone may end the rows.
+        if is_served and "\r" not in first and _names(names := next(csv.reader([first]), [])) == names:
+            return file
+        place.parent.mkdir(exist_ok=True)
         with (
-            pa.input_stream(str(file), compression="detect") as stream,
+            unpacked(file) as stream,
             io.TextIOWrapper(io.BufferedReader(stream), encoding, newline="") as text,
             place.open("w", encoding="utf-8", newline="") as sink,
         ):
             if named:
                 text.readline()
-            rows, writer = (
-                csv.reader(text, delimiter=separator, strict=True),
-                csv.writer(sink, lineterminator="\n"),
-            )
+            rows = csv.reader(text, delimiter=separator, strict=True)
+            writer = csv.writer(sink, lineterminator="\n")
             names = _names(next(rows))
             writer.writerow(names)
             for number, row in enumerate(rows, start=1):
@@ -102,8 +96,13 @@ def _plain(file: Path, place: Path) -> Path:
                 writer.writerow(row[: len(names)])
     except UnicodeError:
         reason = "it is not UTF-8"
-    except csv.Error:
+    except (csv.Error, StopIteration):
         reason = "it is no CSV"
+    except OSError as error:
+        # Of the system's: no room. Those that unpacking meets have no number.
+        if error.errno:
+            raise
+        reason = "it cannot be unpacked: the file is damaged or cut short"
     else:
         return place
     raise ContractError(f"{file.name}: {reason}. Nothing was loaded. {EXPORT_AGAIN}")

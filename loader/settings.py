@@ -141,7 +141,12 @@ def environment() -> dict[str, str]:
     except (OSError, UnicodeError):
         raise ConfigurationError("The file .env cannot be read. Save it as a text file in UTF-8.") from None
     # An empty variable counts as unset: that is what an unset secret looks like in a CI job.
-    return {name: value for name, value in (added | os.environ).items() if value}
+    values = {name: value for name, value in (added | os.environ).items() if value}
+    for name, value in values.items():
+        # Python stands such a character in for a byte that it cannot read.
+        if name.startswith("CHATFUEL_") and re.search("[\ud800-\udfff]", value):
+            raise ConfigurationError(f"{name} holds what is no text in UTF-8. Set it again.")
+    return values
 
 
 def read_settings() -> Settings:
@@ -181,8 +186,8 @@ def read_settings() -> Settings:
     panel_token = _token(values, "CHATFUEL_PANEL_TOKEN", "CHATFUEL_PANEL_TOKEN_FILE")
     return Settings(
         base_url=_address(values, "CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com"),
-        landing=landing if "://" in landing else str(Path(landing).expanduser()),
-        duckdb_path=Path(duckdb_path).expanduser(),
+        landing=landing if "://" in landing else str(_path("CHATFUEL_LANDING", landing)),
+        duckdb_path=_path("CHATFUEL_DUCKDB_PATH", duckdb_path),
         bigquery_dataset=values.get("CHATFUEL_BIGQUERY_DATASET", "chatfuel"),
         bigquery_location=values.get("CHATFUEL_BIGQUERY_LOCATION", "US"),
         raw_retention_days=_whole_number(values, "CHATFUEL_RAW_RETENTION_DAYS", None),
@@ -198,6 +203,13 @@ def read_settings() -> Settings:
         _token=token or panel_token,
         _bot_ids=tuple(surfaces),
     )
+
+
+def _path(name: str, value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ConfigurationError(f"{name} is {value!r}, and nobody has that home. Set it anew.") from None
 
 
 def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> int | None:
@@ -228,7 +240,9 @@ def _token(values: Mapping[str, str], name: str, file_name: str) -> str:
     token = values.get(name, "").strip()
     if not token and (file := values.get(file_name)):
         try:
-            token = Path(file).expanduser().read_text("utf-8").strip()
+            with _path(file_name, file).open(encoding="utf-8") as opened:
+                # It may be something without end.
+                token = opened.read(1 << 16).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{file_name} cannot be read: {error}. Set it to a text file."

@@ -5,8 +5,8 @@ ends where a separator has another byte beside it. Whatever comes before it and 
 their number is its row and its column, and at a row's end the check of the row's width. Memory depends on the
 block and the longest row, not on the file.
 
-Read is what RFC 4180 and Python's ``csv`` call CSV, in UTF-8, a byte order mark before it or none, gzipped if
-the name ends so. Rows end as the header does, with a line feed or with a carriage return before it. Cells are
+Read is what RFC 4180 and Python's ``csv`` call CSV, in UTF-8, a byte order mark before it or none, gzipped or
+not. Rows end as the header does, with a line feed or with a carriage return before it. Cells are
 as served: a carriage return elsewhere, NUL and other control characters are bytes of a value, a value
 has any length, and an empty cell is none, quoted or not.
 
@@ -83,11 +83,7 @@ class _Cells(NamedTuple):
 
 
 class WideCsv:
-    """A wide CSV.
-
-    Attributes:
-        header: The names of its columns.
-    """
+    """A wide CSV; ``header`` are the names of its columns."""
 
     def __init__(self, path: Path, block: int = _BLOCK, remedy: str = PULL_AGAIN) -> None:
         """Read the header.
@@ -95,7 +91,7 @@ class WideCsv:
         Args:
             path: The file.
             block: Bytes that are read at a time.
-            remedy: What is told to do if it is refused.
+            remedy: What to do if it is refused.
 
         Raises:
             ContractError: There is none.
@@ -180,7 +176,7 @@ class WideCsv:
 
     @contextmanager
     def _open(self) -> Iterator[pa.NativeFile]:
-        with pa.input_stream(str(self._path), compression="detect") as file:
+        with unpacked(self._path) as file:
             try:
                 yield file
                 return
@@ -279,6 +275,13 @@ class WideCsv:
                 beyond = ["beyond the last"] * (column + 1 - len(self.header))
                 place += f", column {[*map(repr, self.header), *beyond][column]}"
         raise ContractError(f"{self._path.name}{place}: {what}. Nothing was loaded. {self._remedy}")
+
+
+def unpacked(path: Path) -> pa.NativeFile:
+    """Open a file to read what it holds, gzipped or not, whatever its name."""
+    with path.open("rb") as file:
+        is_gzipped = file.read(2) == b"\x1f\x8b"
+    return pa.input_stream(str(path), compression="gzip" if is_gzipped else None)
 
 
 def _outside(positions: np.ndarray, quotes: np.ndarray) -> np.ndarray:

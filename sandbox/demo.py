@@ -10,17 +10,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import click
 import duckdb
-from rich.console import Console
-from rich.progress import (
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
 from sandbox.clock import iso
 from sandbox.server import Sandbox, running
@@ -66,7 +57,7 @@ KPIS = """
 BROADCASTS = """
     select
         sent_at::date as sent,
-        replace(message, chr(10), ' ') as message,
+        left(replace(message, chr(10), ' '), 50) as message,
         audience,
         recipients,
         format('{:.1f} %', 100 * open_rate) as opened,
@@ -88,54 +79,42 @@ def main() -> int:
     Returns:
         The exit code: 0, 1 if a step failed, 130 if interrupted.
     """
-    # where nobody looks at a terminal, tables need not be as narrow as one
-    console = Console(width=None if sys.stdout.isatty() else 120)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     try:
-        collect(console)
+        collect()
     except StepError as error:
-        console.print(Text(f"The demo stopped. {error}"), style="red")
+        click.secho(f"The demo stopped. {error}", fg="red")
         return 1
-    except KeyboardInterrupt:
-        console.print("Interrupted. `make demo` begins afresh.")
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. `make demo` begins afresh.")
         return 130
-    show(console)
+    show()
     return 0
 
 
-def collect(console: Console) -> None:
+def collect() -> None:
     """Pull every day of the sandbox; build after the first pull, and after the last.
 
     Raises:
         StepError: A pull or a build failed.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    with running() as sandbox, Progress(*columns, console=console) as progress:
-        first = progress.add_task("Pull the first day", total=1)
+    with running() as sandbox:
+        click.echo("Pull the first day")
         pull(sandbox, 0)
-        progress.advance(first)
-
-        first_build = progress.add_task("Build all tables (dbt build)", total=1)
+        click.echo("Build all tables (dbt build)")
         build()
-        progress.advance(first_build)
-
-        days = progress.add_task("Pull the days after it", total=DAYS - 1)
-        for day in range(1, DAYS):
-            pull(sandbox, day)
-            progress.advance(days)
-
-        last_build = progress.add_task(f"Work off {DAYS - 1} pulls at once (dbt build)", total=1)
+        with click.progressbar(range(1, DAYS), label="Pull the days after it") as days:
+            for day in days:
+                pull(sandbox, day)
+        click.echo(f"Work off {DAYS - 1} pulls at once (dbt build)")
         build()
-        progress.advance(last_build)
-
-        page = progress.add_task("Build the dashboard", total=1)
-        run(
-            [sys.executable, "-m", "dashboard.build", "--output", str(DASHBOARD)],
-            DBT_TARGET_PATH=str(TARGET),
-            DBT_LOG_PATH=str(TARGET),
-        )
-        progress.advance(page)
+    click.echo("Build the dashboard")
+    run(
+        [sys.executable, "-m", "dashboard.build", "--output", str(DASHBOARD)],
+        DBT_TARGET_PATH=str(TARGET),
+        DBT_LOG_PATH=str(TARGET),
+    )
 
 
 def pull(sandbox: Sandbox, day: int) -> None:
@@ -174,7 +153,7 @@ def run(command: list[str], **environment: str) -> None:
         raise StepError(f"This failed: {' '.join(command)}\n{step.stdout}{step.stderr}")
 
 
-def show(console: Console) -> None:
+def show() -> None:
     """Print what the pulls and the tables built from them hold."""
     with duckdb.connect(str(WAREHOUSE), read_only=True) as warehouse:
         for title, query in {
@@ -185,31 +164,27 @@ def show(console: Console) -> None:
         }.items():
             result = warehouse.execute(query)
             rows = [[column[0] for column in result.description], *result.fetchall()]
+            click.secho(f"\n{title}", bold=True)
             # more KPIs than days: they go down, the days across
-            console.print(table(title, zip(*rows, strict=True) if query is KPIS else rows))
-    console.print(f"The warehouse, a DuckDB file: {WAREHOUSE}")
-    console.print(f"The responses, as served:     {LANDING}{os.sep}")
-    console.print("The docs of every table:      make docs")
-    console.print(f"The dashboard, open it:       {DASHBOARD}")
+            show_table(zip(*rows, strict=True) if query is KPIS else rows)
+    click.echo(f"\nThe warehouse, a DuckDB file: {WAREHOUSE}")
+    click.echo(f"The responses, as served:     {LANDING}{os.sep}")
+    click.echo("The docs of every table:      make docs")
+    click.echo(f"The dashboard, open it:       {DASHBOARD}")
 
 
-def table(title: str, rows: Iterable[Sequence[object]]) -> Table:
-    """Return rows, of which the first is the header, as a table with its numbers to the right."""
-    header, *rows = rows
-    shown = Table(title=title, title_justify="left", title_style="bold")
-    for name, *values in zip(header, *rows, strict=True):
-        numeric = any(isinstance(value, int) for value in values)
-        shown.add_column(Text(str(name)), justify="right" if numeric else "left")
-    for row in rows:
-        shown.add_row(*(cell(value) for value in row))
-    return shown
-
-
-def cell(value: object) -> Text:
-    """Return a value as people read it, with nothing in it taken for markup."""
-    if value is None:
-        return Text("–")
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+def show_table(rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as a table, numbers to the right."""
+    columns = []
+    for values in zip(*rows, strict=True):
+        cells = [
+            "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+            for value in values
+        ]
+        is_numeric, width = any(isinstance(value, int) for value in values), max(map(len, cells))
+        columns.append([cell.rjust(width) if is_numeric else cell.ljust(width) for cell in cells])
+    for row in zip(*columns, strict=True):
+        click.echo("  ".join(row).rstrip())
 
 
 if __name__ == "__main__":

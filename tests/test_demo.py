@@ -29,7 +29,3 @@ def test_a_step_that_fails_ends_the_demo_with_what_it_printed(folder, monkeypatc
     monkeypatch.setattr(demo, "build", lambda: demo.run(["sh", "-c", "echo no space left >&2; exit 3"]))
     assert demo.main() == 1
     assert "no space left" in capsys.readouterr().out
-
-
-def test_nothing_in_a_value_is_taken_for_markup():
-    assert demo.cell("[red]sale[/red]").plain == "[red]sale[/red]"

@@ -74,7 +74,7 @@ class DuckDBWarehouse(Warehouse):
             with self._connect():
                 pass
         place = nearest(self._path)
-        if not os.access(place, os.W_OK) or (place.is_file() and not self._path.exists()):
+        if not os.access(place, os.W_OK) or not (place.is_dir() or self._path.exists()):
             raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
 
     def change(self, statements: Sequence[str]) -> None:
@@ -104,7 +104,7 @@ class DuckDBWarehouse(Warehouse):
             if "Could not set lock" in reason:
                 reason = "another program has it open. Close that, then"
             else:
-                reason = f"{reason}. When that is mended,"
+                reason = f"{reason.rstrip('.!')}. When that is mended,"
             raise WarehouseError(
                 f"DuckDB file {self._path}: {reason} run the same command again."
                 " A pull that has landed can be loaded by `python -m loader reload PULL_ID`."

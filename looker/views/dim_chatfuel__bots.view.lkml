@@ -5,7 +5,7 @@ view: dim_chatfuel__bots {
   sql_table_name: `@{dataset}.dim_chatfuel__bots` ;;
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: bot_name { label: "Bot name" description: "What people call the bot: its name in `chatfuel_bots`, else its id." sql: ${TABLE}.bot_name ;; type: string }
-  dimension: pull_count { label: "Pull count" description: "Its pulls." sql: ${TABLE}.pull_count ;; type: number value_format_name: decimal_0 }
+  dimension: pull_count { label: "Pull count" description: "How many pulls it has." sql: ${TABLE}.pull_count ;; type: number value_format_name: decimal_0 }
   dimension: users { label: "Users" description: "Users in the last pull, reachable or not." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
   dimension_group: first_pulled_at { label: "First pulled at" description: "Its first pull, UTC." sql: ${TABLE}.first_pulled_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   dimension_group: last_pulled_at { label: "Last pulled at" description: "Its last pull, UTC." sql: ${TABLE}.last_pulled_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }

@@ -7,9 +7,9 @@ view: rpt_chatfuel__active_hours {
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: event_type { label: "Event type" description: "`user_seen` or `user_signed_up`." sql: ${TABLE}.event_type ;; type: string }
   dimension: weekday { label: "Weekday" description: "1 is Monday, 7 is Sunday." sql: ${TABLE}.weekday ;; type: number value_format_name: decimal_0 }
-  dimension: local_hour { label: "Local hour" description: "The hour that began then, 0 to 23." sql: ${TABLE}.local_hour ;; type: number value_format_name: decimal_0 }
+  dimension: local_hour { label: "Local hour" description: "The hour of the day, 0 to 23." sql: ${TABLE}.local_hour ;; type: number value_format_name: decimal_0 }
   dimension: event_count { label: "Event count" description: "Events in that hour of the week, over all weeks; of a user at most one for each pull." sql: ${TABLE}.event_count ;; type: number value_format_name: decimal_0 }
-  dimension: event_share { label: "Event share" description: "Their share of all events of the type, from 0 to 1." sql: ${TABLE}.event_share ;; type: number value_format_name: decimal_1 }
+  dimension: event_share { label: "Event share" description: "Their share of all the bot's events of the type, from 0 to 1." sql: ${TABLE}.event_share ;; type: number value_format_name: decimal_1 }
   dimension_group: first { label: "First date" description: "The day of the first of them." sql: ${TABLE}.first_date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   dimension_group: last { label: "Last date" description: "The day of the last of them." sql: ${TABLE}.last_date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }

@@ -8,19 +8,19 @@ view: rpt_chatfuel__broadcasts_by_age {
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: broadcast_id { label: "Broadcast ID" description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed." sql: ${TABLE}.broadcast_id ;; type: string group_label: "Ids" }
   dimension: age_days { label: "Age days" description: "Days of 24 hours since it was sent." sql: ${TABLE}.age_days ;; type: number value_format_name: decimal_0 }
-  dimension: is_mature { label: "Is mature" description: "Whether a pull is there since then." sql: ${TABLE}.is_mature ;; type: yesno group_label: "Yes or no" }
+  dimension: is_mature { label: "Is mature" description: "Whether there is a pull at or after `matures_at`." sql: ${TABLE}.is_mature ;; type: yesno group_label: "Yes or no" }
   dimension: recipients { label: "Recipients" description: "Users whom it was sent to, as Chatfuel counts them." sql: ${TABLE}.recipients ;; type: number value_format_name: decimal_0 }
   dimension: opened { label: "Opened" description: "Users who had read it at that age." sql: ${TABLE}.opened ;; type: number value_format_name: decimal_0 }
   dimension: clicked { label: "Clicked" description: "Users who had clicked at that age." sql: ${TABLE}.clicked ;; type: number value_format_name: decimal_0 }
   dimension: failed { label: "Failed" description: "Users whom it had not reached at that age." sql: ${TABLE}.failed ;; type: number value_format_name: decimal_0 }
-  dimension: open_rate { label: "Open rate" description: "`opened` by `recipients`, from 0 to 1." sql: ${TABLE}.open_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
-  dimension: click_rate { label: "Click rate" description: "`clicked` by `recipients`, from 0 to 1." sql: ${TABLE}.click_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
-  dimension: failure_rate { label: "Failure rate" description: "`failed` by `recipients`, from 0 to 1." sql: ${TABLE}.failure_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
-  dimension: compared_broadcasts { label: "Compared broadcasts" description: "How many broadcasts are behind `usual_open_rate`; the up to 20 of the bot before it whose rates at this age are known." sql: ${TABLE}.compared_broadcasts ;; type: number value_format_name: decimal_0 }
-  dimension: usual_open_rate { label: "Usual open rate" description: "Median of the open rates, at this age, of the `compared_broadcasts`." sql: ${TABLE}.usual_open_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
-  dimension: usual_click_rate { label: "Usual click rate" description: "Median of the click rates, at this age, of the `compared_broadcasts`." sql: ${TABLE}.usual_click_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
+  dimension: open_rate { label: "Open rate" description: "`opened` divided by `recipients`, from 0 to 1." sql: ${TABLE}.open_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
+  dimension: click_rate { label: "Click rate" description: "`clicked` divided by `recipients`, from 0 to 1." sql: ${TABLE}.click_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
+  dimension: failure_rate { label: "Failure rate" description: "`failed` divided by `recipients`, from 0 to 1." sql: ${TABLE}.failure_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
+  dimension: compared_broadcasts { label: "Compared broadcasts" description: "How many earlier broadcasts it is compared with: the last 20 of the bot, or fewer, whose rates at this age are known." sql: ${TABLE}.compared_broadcasts ;; type: number value_format_name: decimal_0 }
+  dimension: usual_open_rate { label: "Usual open rate" description: "Median open rate of the `compared_broadcasts` at this age." sql: ${TABLE}.usual_open_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
+  dimension: usual_click_rate { label: "Usual click rate" description: "Median click rate of the `compared_broadcasts` at this age." sql: ${TABLE}.usual_click_rate ;; type: number value_format_name: percent_1 group_label: "Rates" }
   dimension_group: sent_at { label: "Sent at" description: "When the broadcast was sent, UTC." sql: ${TABLE}.sent_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
-  dimension_group: matures_at { label: "Matures at" description: "When it is so old, UTC." sql: ${TABLE}.matures_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: matures_at { label: "Matures at" description: "When the broadcast reaches that age, UTC." sql: ${TABLE}.matures_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   dimension_group: observed_at { label: "Observed at" description: "The pull, UTC, that the numbers are of: the first since `matures_at`, within a day." sql: ${TABLE}.observed_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [sent_at_time, bot_id, broadcast_id, age_days, is_mature, recipients, opened, clicked] }

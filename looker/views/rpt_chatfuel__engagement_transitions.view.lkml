@@ -8,7 +8,7 @@ view: rpt_chatfuel__engagement_transitions {
   dimension: from_step { label: "From step" description: "The step before, of `chatfuel_engagement_steps`; `none` for a value that is no step, or no value." sql: ${TABLE}.from_step ;; type: string }
   dimension: to_step { label: "To step" description: "The step after; `none` as above." sql: ${TABLE}.to_step ;; type: string }
   dimension: is_up { label: "Is up" description: "Whether the step after is the higher one." sql: ${TABLE}.is_up ;; type: yesno group_label: "Yes or no" }
-  dimension: users { label: "Users" description: "Users who moved so on the day." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
+  dimension: users { label: "Users" description: "Users who made this move on the day." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
   dimension_group: date { label: "Date" description: "The day, in `chatfuel_timezone`." sql: ${TABLE}.date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [date_date, bot_id, from_step, to_step, is_up, users] }

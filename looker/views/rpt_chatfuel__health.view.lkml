@@ -6,8 +6,8 @@ view: rpt_chatfuel__health {
   dimension: check_key { label: "Check key" description: "Identifies the row: a hash of bot and check." sql: ${TABLE}.check_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: check_number { label: "Check number" description: "The place of the check among those of its bot." sql: ${TABLE}.check_number ;; type: number value_format_name: decimal_0 }
-  dimension: subject { label: "Subject" description: "What is looked at, as `Missed days`." sql: ${TABLE}.subject ;; type: string }
-  dimension: state { label: "State" description: "How it is." sql: ${TABLE}.state ;; type: string }
+  dimension: subject { label: "Subject" description: "What is checked, as `Missed days`." sql: ${TABLE}.subject ;; type: string }
+  dimension: state { label: "State" description: "What the check found." sql: ${TABLE}.state ;; type: string }
   dimension: is_problem { label: "Is problem" description: "Whether somebody should look at it." sql: ${TABLE}.is_problem ;; type: yesno group_label: "Yes or no" }
   dimension: remedy { label: "Remedy" description: "What to do about a problem. Null if it is none." sql: ${TABLE}.remedy ;; type: string }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }

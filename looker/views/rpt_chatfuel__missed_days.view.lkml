@@ -6,7 +6,7 @@ view: rpt_chatfuel__missed_days {
   dimension: bot_day_key { label: "Bot day key" description: "Identifies the row: a hash of bot and day." sql: ${TABLE}.bot_day_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: is_known { label: "Is known" description: "Whether `known_gaps` lists it." sql: ${TABLE}.is_known ;; type: yesno group_label: "Yes or no" }
-  dimension: reason { label: "Reason" description: "Why, from `known_gaps`." sql: ${TABLE}.reason ;; type: string }
+  dimension: reason { label: "Reason" description: "Why there was no pull, as `known_gaps` says." sql: ${TABLE}.reason ;; type: string }
   dimension_group: date { label: "Date" description: "The day, in `chatfuel_timezone`." sql: ${TABLE}.date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [date_date, bot_id, is_known, reason] }

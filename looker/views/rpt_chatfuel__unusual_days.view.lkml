@@ -6,15 +6,15 @@ view: rpt_chatfuel__unusual_days {
   dimension: kpi_value_key { label: "KPI value key" description: "The row of fct_chatfuel__daily_kpi_values." sql: ${TABLE}.kpi_value_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: kpi { label: "KPI" description: "Name of the KPI: one of `kpi_rules`, or `new_subscribers` or `blocked`, which follow from sign-ups and status." sql: ${TABLE}.kpi ;; type: string }
-  dimension: users { label: "Users" description: "Users with an event of that day that counts." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
-  dimension: usual_users { label: "Usual users" description: "Median of the same weekdays before it." sql: ${TABLE}.usual_users ;; type: number value_format_name: decimal_1 }
-  dimension: expected_from { label: "Expected from" description: "Lower end of what was to be expected: three spreads below the median, at least 0." sql: ${TABLE}.expected_from ;; type: number value_format_name: decimal_1 }
-  dimension: expected_to { label: "Expected to" description: "Upper end of what was to be expected: three spreads above the median." sql: ${TABLE}.expected_to ;; type: number value_format_name: decimal_1 }
+  dimension: users { label: "Users" description: "Users with an event of that day that counts towards the KPI." sql: ${TABLE}.users ;; type: number value_format_name: decimal_0 }
+  dimension: usual_users { label: "Usual users" description: "Median of `users` on the same weekdays before it." sql: ${TABLE}.usual_users ;; type: number value_format_name: decimal_1 }
+  dimension: expected_from { label: "Expected from" description: "Lower end of the expected range: three spreads below the median, at least 0." sql: ${TABLE}.expected_from ;; type: number value_format_name: decimal_1 }
+  dimension: expected_to { label: "Expected to" description: "Upper end of the expected range: three spreads above the median." sql: ${TABLE}.expected_to ;; type: number value_format_name: decimal_1 }
   dimension: spreads_off { label: "Spreads off" description: "How many spreads the day is above the median, or, negative, below it. A spread is 1.4826 times the median distance of the same weekdays from their median, at least the root of the median and at least 1." sql: ${TABLE}.spreads_off ;; type: number value_format_name: decimal_1 }
-  dimension: compared_days { label: "Compared days" description: "How many weekdays it is judged by." sql: ${TABLE}.compared_days ;; type: number value_format_name: decimal_0 }
+  dimension: compared_days { label: "Compared days" description: "How many earlier weekdays it is compared with." sql: ${TABLE}.compared_days ;; type: number value_format_name: decimal_0 }
   dimension: nearest_broadcast_key { label: "Nearest broadcast key" description: "The last broadcast sent on that day or the two before it, in fct_chatfuel__broadcasts. Null if there was none." sql: ${TABLE}.nearest_broadcast_key ;; type: string group_label: "Ids" hidden: yes }
   dimension_group: date { label: "Date" description: "The day, in `chatfuel_timezone`." sql: ${TABLE}.date ;; type: time datatype: date timeframes: [raw, date, week, month, quarter, year] convert_tz: no }
-  dimension_group: nearest_broadcast_at { label: "Nearest broadcast at" description: "When that was sent, UTC." sql: ${TABLE}.nearest_broadcast_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: nearest_broadcast_at { label: "Nearest broadcast at" description: "When that broadcast was sent, UTC." sql: ${TABLE}.nearest_broadcast_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [date_date, bot_id, kpi, users, usual_users, expected_from, expected_to, spreads_off] }
 }

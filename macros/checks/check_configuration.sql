@@ -98,7 +98,8 @@
 
 {#
   Called by the model that lists the pulls of the history. To derive history again needs the raw rows of the pulls that it
-  is derived from: where they have expired, a full refresh would lose what only the history still knows.
+  is derived from: where they have expired, a full refresh would lose what only the history still knows. A pull that
+  `remove` took out is in the ledger no more, and is to go.
 #}
 {% macro check_raw_is_complete() %}
     {% set rebuild_from = var('chatfuel_rebuild_from') %}
@@ -109,7 +110,9 @@
             "select min(pulls.pull_date) as first_date, max(pulls.pull_date) as last_date, count(*) as pulls from "
             ~ this ~ " as pulls left join (select distinct bot_id, pull_id from "
             ~ ref('stg_chatfuel__users') ~ ") as users on pulls.bot_id = users.bot_id and pulls.pull_id = users.pull_id"
-            ~ " where users.pull_id is null and pulls.users_rows > 0" ~ since
+            ~ " left join " ~ ref('stg_chatfuel__pulls') ~ " as ledger on pulls.bot_id = ledger.bot_id and pulls.pull_id = ledger.pull_id"
+            ~ " where users.pull_id is null and pulls.users_rows > 0 and (ledger.pull_id is not null or pulls.bot_id not in"
+            ~ " (select bot_id from " ~ ref('stg_chatfuel__pulls') ~ "))" ~ since
         ).rows[0] %}
         {% if expired['pulls'] > 0 %}
             {% do exceptions.raise_compiler_error(

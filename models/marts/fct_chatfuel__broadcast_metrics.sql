@@ -18,14 +18,6 @@ broadcast_list as (
     where {{ in_new_pulls() }}
 ),
 
-entries as (
-    select * from {{ ref('stg_chatfuel__scheduled_entries') }}
-    where
-        not is_planned
-        and sent_at <= pulled_at
-        and {{ in_new_pulls() }}
-),
-
 listed as (
     select
         broadcast_list.*,
@@ -38,87 +30,46 @@ listed as (
             and broadcast_list.pull_id = pulls.pull_id
 ),
 
-timed_entries as (
+entries as (
     select
-        entries.*,
-        count(*) over (partition by entries.bot_id, entries.pull_id, entries.sent_at) as entries_at_second,
-    from entries
-    inner join pulls
-        on
-            entries.bot_id = pulls.bot_id
-            and entries.pull_id = pulls.pull_id
+        *,
+        count(*) over (partition by bot_id, pull_id, sent_at) as entries_at_second,
+    from {{ ref('stg_chatfuel__scheduled_entries') }}
+    where
+        not is_planned
+        and sent_at <= pulled_at
+        and {{ in_new_pulls() }}
 ),
 
--- The list names no entry: they meet by the second they were sent, and by title where several share it.
+-- The list names no entry: they meet by the second they were sent, and by title where several share it. Two entries
+-- with one title in one second cannot be told apart: neither is guessed.
 matched as (
     select
-        listed.bot_id,
-        listed.pull_id,
-        listed.row_number,
-        timed_entries.broadcast_id,
+        listed.*,
+        entries.broadcast_id,
+        entries.block_id,
+        entries.block_title,
+        count(*) over (partition by listed.bot_id, listed.pull_id, listed.row_number) = 1 as is_certain,
     from listed
-    inner join timed_entries
+    left join entries
         on
-            listed.bot_id = timed_entries.bot_id
-            and listed.pull_id = timed_entries.pull_id
-            and listed.sent_at = timed_entries.sent_at
+            listed.bot_id = entries.bot_id
+            and listed.pull_id = entries.pull_id
+            and listed.sent_at = entries.sent_at
             and (
-                (listed.lines_at_second = 1 and timed_entries.entries_at_second = 1)
-                or listed.trigger_settings = timed_entries.block_title
+                (listed.lines_at_second = 1 and entries.entries_at_second = 1)
+                or listed.trigger_settings = entries.block_title
             )
-),
-
--- Two entries with one title in one second cannot be told apart: neither is guessed.
-certain_matches as (
-    select
-        bot_id,
-        pull_id,
-        row_number,
-        max(broadcast_id) as broadcast_id,
-    from matched
-    group by bot_id, pull_id, row_number
-    having count(*) = 1
-),
-
-listed_broadcasts as (
-    select
-        listed.bot_id,
-        listed.pull_id,
-        listed.pulled_at,
-        certain_matches.broadcast_id,
-        timed_entries.block_id,
-        timed_entries.block_title,
-        listed.sent_at,
-        listed.broadcast_type,
-        listed.trigger_settings,
-        listed.message,
-        listed.progress,
-        listed.is_user_timezone,
-        listed.recipients,
-        listed.opened,
-        listed.clicked,
-        listed.failed,
-    from listed
-    left join certain_matches
-        on
-            listed.bot_id = certain_matches.bot_id
-            and listed.pull_id = certain_matches.pull_id
-            and listed.row_number = certain_matches.row_number
-    left join timed_entries
-        on
-            certain_matches.bot_id = timed_entries.bot_id
-            and certain_matches.pull_id = timed_entries.pull_id
-            and certain_matches.broadcast_id = timed_entries.broadcast_id
 ),
 
 keyed as (
     select
         *,
         case
-            when broadcast_id is not null then {{ hash_key(['bot_id', "'entry'", 'broadcast_id']) }}
+            when is_certain and broadcast_id is not null then {{ hash_key(['bot_id', "'entry'", 'broadcast_id']) }}
             else {{ hash_key(['bot_id', "'list'", epoch_seconds('sent_at'), 'trigger_settings', 'message']) }}
         end as broadcast_key,
-    from listed_broadcasts
+    from matched
 ),
 
 final as (
@@ -126,9 +77,9 @@ final as (
         {{ hash_key(['broadcast_key', 'pull_id']) }} as broadcast_metric_key,
         broadcast_key,
         bot_id,
-        broadcast_id,
-        block_id,
-        block_title,
+        case when is_certain then broadcast_id end as broadcast_id,
+        case when is_certain then block_id end as block_id,
+        case when is_certain then block_title end as block_title,
         sent_at,
         broadcast_type,
         trigger_settings,

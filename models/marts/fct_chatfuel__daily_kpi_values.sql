@@ -25,7 +25,6 @@ covered_days as (
         max(pulled_at) as last_pulled_at,
         {{ window_days('min(previous_pulled_at)', 'max(pulled_at)') }} as window_days,
     from pulls
-    where activity_date is not null
     group by bot_id, activity_date
 ),
 
@@ -130,10 +129,10 @@ kpi_values as (
         'all' as platform,
         cast(sum(users) as {{ dbt.type_bigint() }}) as users,
         cast(sum(total_users) as {{ dbt.type_bigint() }}) as total_users,
-        max(pull_count) as pull_count,
-        max(window_days) as window_days,
+        pull_count,
+        window_days,
     from by_platform
-    group by bot_id, date_day, kpi
+    group by bot_id, date_day, kpi, pull_count, window_days
 ),
 
 final as (

@@ -20,10 +20,9 @@ outcomes_by_recipient as (
     select
         recipient_key,
         {%- for outcome in outcomes %}
-            max(case when outcome = '{{ outcome }}' then observed_after end) as {{ outcome }}_observed_after,
-            max(case when outcome = '{{ outcome }}' then observed_at end) as {{ outcome }}_observed_at,
-            max(case when outcome = '{{ outcome }}' then case when is_last_touch then 1 else 0 end end)
-                as {{ outcome }}_last_touch,
+            min(case when outcome = '{{ outcome }}' then observed_after end) as {{ outcome }}_observed_after,
+            min(case when outcome = '{{ outcome }}' then observed_at end) as {{ outcome }}_observed_at,
+            count(case when outcome = '{{ outcome }}' and is_last_touch then 1 end) as {{ outcome }}_last_touches,
         {%- endfor %}
     from outcomes
     group by recipient_key
@@ -49,7 +48,10 @@ final as (
         {%- for outcome in outcomes %}
             outcomes_by_recipient.{{ outcome }}_observed_after,
             outcomes_by_recipient.{{ outcome }}_observed_at,
-            outcomes_by_recipient.{{ outcome }}_last_touch = 1 as is_{{ outcome }}_last_touch,
+            case
+                when outcomes_by_recipient.{{ outcome }}_observed_at is not null
+                    then outcomes_by_recipient.{{ outcome }}_last_touches > 0
+            end as is_{{ outcome }}_last_touch,
         {%- endfor %}
     from timed_recipients
     inner join last_pulls

@@ -27,25 +27,7 @@ ages as (
     {%- endfor %}
 ),
 
--- The first pull of that day of its life; where there was none, nobody knows.
-observed as (
-    select
-        ages.broadcast_key,
-        ages.age_days,
-        broadcast_metrics.pulled_at,
-        broadcast_metrics.recipients,
-        broadcast_metrics.opened,
-        broadcast_metrics.clicked,
-        broadcast_metrics.failed,
-    from ages
-    inner join broadcast_metrics
-        on
-            ages.broadcast_key = broadcast_metrics.broadcast_key
-            and ages.matures_at <= broadcast_metrics.pulled_at
-            and ages.next_day_at > broadcast_metrics.pulled_at
-    qualify row_number() over (partition by ages.broadcast_key, ages.age_days order by broadcast_metrics.pulled_at) = 1
-),
-
+-- The counters of the first pull of that day of its life; where there was none, nobody knows.
 rated as (
     select
         ages.broadcast_key,
@@ -55,21 +37,23 @@ rated as (
         ages.age_days,
         ages.matures_at,
         last_pulls.pulled_at >= ages.matures_at as is_mature,
-        observed.pulled_at as observed_at,
-        observed.recipients,
-        observed.opened,
-        observed.clicked,
-        observed.failed,
-        {{ rate('observed.opened', 'observed.recipients') }} as open_rate,
-        {{ rate('observed.clicked', 'observed.recipients') }} as click_rate,
-        {{ rate('observed.failed', 'observed.recipients') }} as failure_rate,
+        broadcast_metrics.pulled_at as observed_at,
+        broadcast_metrics.recipients,
+        broadcast_metrics.opened,
+        broadcast_metrics.clicked,
+        broadcast_metrics.failed,
+        {{ rate('broadcast_metrics.opened', 'broadcast_metrics.recipients') }} as open_rate,
+        {{ rate('broadcast_metrics.clicked', 'broadcast_metrics.recipients') }} as click_rate,
+        {{ rate('broadcast_metrics.failed', 'broadcast_metrics.recipients') }} as failure_rate,
     from ages
     inner join last_pulls
         on ages.bot_id = last_pulls.bot_id
-    left join observed
+    left join broadcast_metrics
         on
-            ages.broadcast_key = observed.broadcast_key
-            and ages.age_days = observed.age_days
+            ages.broadcast_key = broadcast_metrics.broadcast_key
+            and ages.matures_at <= broadcast_metrics.pulled_at
+            and ages.next_day_at > broadcast_metrics.pulled_at
+    qualify row_number() over (partition by ages.broadcast_key, ages.age_days order by broadcast_metrics.pulled_at) = 1
 ),
 
 -- Each broadcast beside the twenty before it.
@@ -85,9 +69,8 @@ compared as (
             rated.bot_id = earlier.bot_id
             and rated.age_days = earlier.age_days
             and rated.sent_at > earlier.sent_at
-    where
-        earlier.open_rate is not null
-        and earlier.click_rate is not null
+            and earlier.open_rate is not null
+            and earlier.click_rate is not null
     qualify
         row_number() over (
             partition by rated.broadcast_key, rated.age_days
@@ -109,7 +92,7 @@ usual as (
     select
         broadcast_key,
         age_days,
-        max(broadcasts) as compared_broadcasts,
+        count(*) as compared_broadcasts,
         avg(case when open_place * 2 between broadcasts and broadcasts + 2 then open_rate end) as usual_open_rate,
         avg(case when click_place * 2 between broadcasts and broadcasts + 2 then click_rate end) as usual_click_rate,
     from ranked

@@ -1,5 +1,6 @@
 {#- No contract: a team chooses the columns, in chatfuel_kpi_columns. -#}
 {{ config(contract={'enforced': false}) }}
+{%- set of_day = '(partition by bot_id, activity_date)' %}
 {%- set moves = ['appeared', 'returned', 'unblocked', 'blocked', 'disappeared'] %}
 
 with
@@ -30,28 +31,21 @@ kpis as (
 ),
 
 -- Of several pulls of a day the first tells the start and the last the end; one without a status leaves them unknown.
-ordered_changes as (
-    select
-        *,
-        row_number() over (partition by bot_id, activity_date order by pulled_at) as place,
-        row_number() over (partition by bot_id, activity_date order by pulled_at desc) as place_from_end,
-        count(*) over (partition by bot_id, activity_date) as pulls,
-        count(appeared) over (partition by bot_id, activity_date) as known_pulls,
-    from reachable_changes
-),
-
 base as (
     select
         bot_id,
         activity_date,
-        max(case when place = 1 then reachable_before end) as reachable_at_start,
+        first_value(reachable_before) over (partition by bot_id, activity_date order by pulled_at)
+            as reachable_at_start,
         {%- for move in moves %}
-            cast(sum(case when pulls = known_pulls then {{ move }} end) as {{ dbt.type_bigint() }})
-                as reachable_{{ move }},
+            case
+                when count(*) over {{ of_day }} = count({{ move }}) over {{ of_day }}
+                    then cast(sum({{ move }}) over {{ of_day }} as {{ dbt.type_bigint() }})
+            end as reachable_{{ move }},
         {%- endfor %}
-        max(case when place_from_end = 1 then reachable_after end) as reachable_at_end,
-    from ordered_changes
-    group by bot_id, activity_date
+        reachable_after as reachable_at_end,
+    from reachable_changes
+    qualify row_number() over (partition by bot_id, activity_date order by pulled_at desc) = 1
 ),
 
 final as (

@@ -12,20 +12,12 @@ known_gaps as (
     select * from {{ ref(setting('chatfuel_known_gaps')) }}
 ),
 
-covered_days as (
-    select distinct
-        bot_id,
-        activity_date,
-    from pulls
-    where activity_date is not null
-),
-
 bots as (
     select
         bot_id,
         min(activity_date) as first_date,
         max(activity_date) as last_date,
-    from covered_days
+    from pulls
     group by bot_id
 ),
 
@@ -41,15 +33,15 @@ final as (
         on
             bots.first_date < days.date_day
             and bots.last_date > days.date_day
-    left join covered_days
+    left join pulls
         on
-            bots.bot_id = covered_days.bot_id
-            and days.date_day = covered_days.activity_date
+            bots.bot_id = pulls.bot_id
+            and days.date_day = pulls.activity_date
     left join known_gaps
         on
             bots.bot_id = known_gaps.bot_id
             and days.date_day = known_gaps.gap_date
-    where covered_days.bot_id is null
+    where pulls.bot_id is null
 )
 
 select * from final

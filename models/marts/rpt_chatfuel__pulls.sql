@@ -31,7 +31,6 @@ no_longer_listed as (
         valid_to as pulled_at,
         count(*) as attributes,
     from attribute_presence
-    where valid_to is not null
     group by bot_id, valid_to
 ),
 

@@ -6,7 +6,6 @@ cohort_states as (
 
 users as (
     select * from {{ ref('dim_chatfuel__users') }}
-    where signed_up_at is not null
 ),
 
 -- Who left the base altogether still counts as one of those who had signed up.

@@ -46,45 +46,33 @@ ranked as (
 medians as (
     select
         kpi_value_key,
-        max(days) as compared_days,
-        avg(case when place * 2 between days and days + 2 then users end) as usual_users,
+        users,
+        days,
+        avg(case when place * 2 between days and days + 2 then users end) over (partition by kpi_value_key)
+            as usual_users,
     from ranked
-    group by kpi_value_key
-    having max(days) >= 2
+    where days >= 2
 ),
 
 deviations as (
     select
-        medians.kpi_value_key,
-        abs(compared.users - medians.usual_users) as deviation,
-        row_number() over (
-            partition by medians.kpi_value_key
-            order by abs(compared.users - medians.usual_users)
-        ) as place,
-        medians.compared_days,
+        *,
+        abs(users - usual_users) as deviation,
+        row_number() over (partition by kpi_value_key order by abs(users - usual_users)) as place,
     from medians
-    inner join compared
-        on medians.kpi_value_key = compared.kpi_value_key
-),
-
-median_deviations as (
-    select
-        kpi_value_key,
-        avg(case when place * 2 between compared_days and compared_days + 2 then deviation end) as deviation,
-    from deviations
-    group by kpi_value_key
 ),
 
 -- 1.4826 median deviations are one standard deviation of what is normally spread; counts spread by their root at least.
 spreads as (
     select
-        medians.kpi_value_key,
-        medians.compared_days,
-        medians.usual_users,
-        greatest(1.4826 * median_deviations.deviation, sqrt(medians.usual_users), 1) as spread,
-    from medians
-    inner join median_deviations
-        on medians.kpi_value_key = median_deviations.kpi_value_key
+        kpi_value_key,
+        usual_users,
+        count(*) as compared_days,
+        greatest(
+            1.4826 * avg(case when place * 2 between days and days + 2 then deviation end), sqrt(usual_users), 1
+        ) as spread,
+    from deviations
+    group by kpi_value_key, usual_users
 ),
 
 judged as (
@@ -100,27 +88,7 @@ judged as (
         on kpi_values.kpi_value_key = spreads.kpi_value_key
 ),
 
--- The last one sent on the day, or on one of the two days before it.
-nearest_broadcasts as (
-    select
-        judged.kpi_value_key,
-        broadcasts.broadcast_key,
-        broadcasts.sent_at,
-    from judged
-    inner join broadcasts
-        on
-            judged.bot_id = broadcasts.bot_id
-            and judged.date >= broadcasts.sent_date
-    where
-        {{ days_between('broadcasts.sent_date', 'judged.date') }}
-        <= 2
-    qualify
-        row_number() over (
-            partition by judged.kpi_value_key
-            order by broadcasts.sent_at desc, broadcasts.broadcast_key asc
-        ) = 1
-),
-
+-- Beside it the last broadcast sent on the day, or on one of the two days before it.
 final as (
     select
         judged.kpi_value_key,
@@ -133,12 +101,21 @@ final as (
         round(cast(judged.expected_to as {{ type_double() }}), 1) as expected_to,
         round(cast(judged.spreads_off as {{ type_double() }}), 1) as spreads_off,
         judged.compared_days,
-        nearest_broadcasts.broadcast_key as nearest_broadcast_key,
-        nearest_broadcasts.sent_at as nearest_broadcast_at,
+        broadcasts.broadcast_key as nearest_broadcast_key,
+        broadcasts.sent_at as nearest_broadcast_at,
     from judged
-    left join nearest_broadcasts
-        on judged.kpi_value_key = nearest_broadcasts.kpi_value_key
+    left join broadcasts
+        on
+            judged.bot_id = broadcasts.bot_id
+            and judged.date >= broadcasts.sent_date
+            and {{ days_between('broadcasts.sent_date', 'judged.date') }}
+            <= 2
     where abs(judged.spreads_off) > 3
+    qualify
+        row_number() over (
+            partition by judged.kpi_value_key
+            order by broadcasts.sent_at desc, broadcasts.broadcast_key asc
+        ) = 1
 )
 
 select * from final

@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -17,6 +19,7 @@ from tests.pipeline.project import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 BIN = Path(sys.executable).parent
+VARIABLES = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
 
 
 def load(path):
@@ -52,7 +55,10 @@ def test_a_name_that_is_needed_is_a_job_and_a_cron_line_is_one(workflow):
     for schedule in workflow["on"].get("schedule") or []:
         assert croniter.is_valid(schedule["cron"])
         assert schedule["cron"].split()[0] not in ("0", "15", "30", "45")
-        assert schedule["timezone"]
+        # A day is the local one: a night elsewhere would leave days out, and count others twice.
+        zones = [ZoneInfo(zone) for zone in (schedule["timezone"], VARIABLES["chatfuel_timezone"])]
+        for month in (1, 7):
+            assert len({datetime(2024, month, 1, tzinfo=zone).utcoffset() for zone in zones}) == 1
 
 
 def test_nobody_has_a_right_by_default_and_every_job_ends(workflow):

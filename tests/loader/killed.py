@@ -17,9 +17,6 @@ import duckdb
 import filelock  # noqa: F401
 import google.cloud.storage  # noqa: F401
 import pandas  # noqa: F401 (duckdb and pyarrow use it where there is one)
-import rich.filesize
-import rich.progress
-import rich.table  # noqa: F401
 
 import loader.bucket
 import loader.chatfuel

@@ -53,6 +53,13 @@ def test_so_is_what_graphql_answers(table, bot, problem):
     assert problem in caught.value.message
 
 
+def test_half_a_character_is_told_in_a_key_and_taken_in_a_value():
+    (entry,) = pick({"result": [{"id": "\ud800"}]}, SHAPES["scheduled_entries"], "x")[1]
+    assert entry.id == "\ud800"
+    with pytest.raises(ContractError, match="to x: result"):
+        pick({"result": [{"id": "a", "\ud800": 1}]}, SHAPES["scheduled_entries"], "x")
+
+
 def test_a_timestamp_in_quotes_is_taken():
     _, (entry,) = pick(
         {"result": [{"id": "a", "broadcast_start_timestamp": "1718359800"}]}, SHAPES["scheduled_entries"], "x"

@@ -88,6 +88,34 @@ def test_a_recipient_listed_twice_counts_once(pull, query, tamper):
     ) == [(True, True)]
 
 
+def test_what_is_listed_twice_is_one_and_a_contradiction_is_named(pull, query, tamper):
+    def twice(request, response):
+        if request.path[-1] == "scheduled_entries":
+            entries = json.loads(response.body)["result"]
+            return json_response(200, {"result": [*entries, entries[0], entries[1] | {"type": "another"}]})
+        if not graphql(request, "segments"):
+            return response
+        data = json.loads(response.body)
+        segments = data["data"]["bot"]["segments"]
+        segments += [segments[0], segments[1] | {"name": "another"}]
+        return json_response(200, data)
+
+    pull()
+    tamper(twice)
+    result = pull("--as-of", "2024-06-03T08:30:00Z")
+    assert result.exit_code == 0
+    for table in ("scheduled_entries", "segments"):
+        first, second = (
+            query(
+                f"select * exclude (pull_id, pulled_at) from {table} where pull_id = '{pull_id}' order by all"
+            )
+            for pull_id in ("20240603T073000Z", "20240603T083000Z")
+        )
+        assert first == second
+        (said,) = [line for line in result.stderr.splitlines() if f"{table}.json.gz lists" in line]
+        assert said.endswith("twice, with different content: the first is taken.")
+
+
 def test_a_broadcast_is_asked_for_once(pull, query, tamper):
     pull()
     requests = tamper(lambda request, response: response)

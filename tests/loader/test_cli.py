@@ -22,7 +22,7 @@ def start(*arguments, **options):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "loader", *arguments],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+        env=environment, text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )  # fmt: skip
 
 
@@ -85,6 +85,22 @@ def test_results_are_on_standard_output_and_nothing_else(environment):
     assert "user_attributes" in out
     returned, out, err = run("pulls")
     assert (returned, err) == (0, "")
+
+
+def test_results_that_cannot_be_shown_are_told_and_the_load_stands(environment):
+    with Path("/dev/full").open("w") as full, start("pull", "--as-of", AS_OF, stdout=full) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == (
+        "Error: The results cannot be shown: No space left on device. What was done stands: `pulls` lists it.\n"
+    )
+    assert run("pulls")[1].splitlines()[2].split()[:3] == ["20240603T073000Z", "yes", "yes"]
+
+
+def test_an_error_that_cannot_be_shown_keeps_its_code(environment):
+    with Path("/dev/full").open("w") as full, start("pull", "--target", "prod", stderr=full) as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 2
 
 
 def test_whatever_is_written_only_the_owner_can_read(environment, tmp_path):

@@ -76,9 +76,34 @@ def test_a_damaged_file_is_named_and_the_person_goes_from_the_others(landed):
     (landed.path / "users.csv.gz").write_bytes(b"damaged")
     (landed.path / "segments.json.gz").write_bytes(b"damaged")
     rows, unread = find_user(landed, "17")
-    assert ["users.csv.gz is damaged" in error.message for error in unread] == [True]
+    assert ["users.csv.gz is damaged" in error for error in unread] == [True]
     forget_user(landed, "17", rows)
     assert b'"17","a' not in texts_of(landed, "user_attributes-001.r1.csv.gz")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [b'5,a"b\n17,x\n6,"y\n', b"17\n", b'5,"open\n17,x\n'],
+    ids=["a quote too many", "a row too short", "a quote that never ends"],
+)
+def test_where_nobody_can_tell_whose_a_row_is_it_goes(tmp_path, rows):
+    chunk = b"last seen,page id,chatfuel user id,note\n" + rows.replace(b"17", b",,17").replace(
+        b"5,", b",,5,"
+    )
+    land(tmp_path / "landing", users=users_csv(["17", "5"]), chunks=[chunk], names=[["note"]])
+    (folder,) = Landing(tmp_path / "landing").complete_pulls()
+    forget(folder, "17")
+    assert b"17" not in b"".join(texts(folder).values())
+
+
+def test_a_file_without_ids_is_named(tmp_path):
+    folder = land(tmp_path / "landing", users=b"name\n17\n", chunks=[b"a,b\n17,x\n"], names=[["b"]])
+    rows, unread = find_user(folder, "17")
+    assert rows == {}
+    assert unread == [
+        f"{name}.csv.gz has no column 'chatfuel user id'. Restore it, or pull again."
+        for name in ("users", "user_attributes-001")
+    ]
 
 
 def texts_of(folder, name):

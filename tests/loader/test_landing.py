@@ -129,6 +129,25 @@ def test_what_is_left_when_that_is_interrupted_does_not_look_complete(folder, mo
     assert (folder.path / "a.json.gz").exists()
 
 
+@pytest.mark.parametrize("step", [0, 1], ids=["first", "second"])
+def test_nor_when_putting_a_pull_aside_is(folder, monkeypatch, step):
+    folder.write("a.json.gz", "segments", b"{}")
+    folder.commit("api", "test")
+    rename, renamed = Path.rename, []
+
+    def interrupted(self, target):
+        if len(renamed) == step:
+            raise KeyboardInterrupt
+        renamed.append(self.name)
+        rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        folder.landing.set_aside(folder.landing.names())
+    assert folder.is_complete == (step == 0)
+    assert (folder.path / "a.json.gz").exists()
+
+
 def test_a_file_is_on_the_disk_before_its_name_is_and_before_the_manifest(folder, monkeypatch):
     done = []
     fsync, rename = os.fsync, Path.rename

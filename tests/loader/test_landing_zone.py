@@ -1,13 +1,17 @@
 """A landing zone that others write to: what is not ours is left alone, what is ours and damaged is named."""
 
 import json
+import operator
 import shutil
 
 import pytest
 
+import loader.convert
+from loader.convert import convert
 from loader.errors import RefusedError
 from loader.landing import Landing
 from tests.loader.conftest import AS_OF, PULL_ID
+from tests.loader.helpers import graphql
 from tests.loader.landed import chunk_csv, land, users_csv
 
 
@@ -42,6 +46,27 @@ def test_so_is_one_with_an_entry_of_another_kind(landed, change):
     changed(landed, **change)
     with pytest.raises(RefusedError, match=r"manifest\.json is damaged"):
         landed.read_manifest()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda files: [],
+        lambda files: [file for file in files if file["table"] != "users"],
+        lambda files: [file for file in files if file["table"] != "segments"],
+        lambda files: [*files, files[0]],
+        lambda files: [file | {"table": "attributes"} for file in files],
+        lambda files: [*files, files[0] | {"name": "pulls.json.gz", "table": "pulls"}],
+        lambda files: [*files, files[0] | {"name": "new.json.gz", "table": "new"}],
+        lambda files: [*files, files[0] | {"name": "users-2.json.gz", "table": "users"}],
+    ],
+    ids=["no file", "no users", "no segments", "a file twice", "another table", "the ledger", "unknown table", "another kind"],
+)  # fmt: skip
+def test_so_is_one_whose_files_make_no_pull(landed, tmp_path, change):
+    files = json.loads((landed.path / "manifest.json").read_text())["files"]
+    changed(landed, files=change(files))
+    with pytest.raises(RefusedError, match=r"manifest\.json does not list the files of a pull"):
+        convert(landed, tmp_path)
 
 
 def test_a_manifest_of_a_newer_loader_is_refused(landed):
@@ -132,6 +157,31 @@ def test_a_refusal_whose_cause_is_gone_is_gone(pull, run, query, folder, tmp_pat
     assert run("reload", "--all").exit_code == 0
     assert query("select pull_id from pulls") == [(PULL_ID,)]
     assert not (folder / "refused.txt").exists()
+
+
+@pytest.mark.parametrize("when", ["segments", "BlockQuery", "_Conversion._leave_out", "_Conversion.convert"])
+def test_a_landing_zone_that_goes_while_a_pull_runs_is_told_in_a_sentence(
+    pull, query, tamper, monkeypatch, tmp_path, when
+):
+    gone = []
+
+    def remove(*_, **__):
+        if not gone:
+            shutil.rmtree(tmp_path / "landing")
+            gone.append(when)
+
+    if when.startswith("_"):
+        step = operator.attrgetter(when)(loader.convert)
+        monkeypatch.setattr(f"loader.convert.{when}", lambda *arguments: remove() or step(*arguments))
+    else:
+        tamper(lambda request, response: (graphql(request, when) and remove()) or response)
+    result = pull()
+    assert result.exit_code in (1, 2, 7)
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert "Mend that" in result.stderr or "pull again" in result.stderr
+    assert pull().exit_code == 0
+    assert query("select count(*) from pulls") == [(1,)]
 
 
 def test_what_dbt_made_for_all_to_read_is_the_owner_s_after_a_pull(pull, tmp_path):

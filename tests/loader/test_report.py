@@ -1,5 +1,6 @@
 """The state of pipeline and data in ten lines, and the webhook that is told of it."""
 
+import errno
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -125,6 +126,10 @@ def test_a_warehouse_that_cannot_be_read_is_a_problem_and_no_crash(run, tmp_path
     assert "warehouse.duckdb" in lines(run("report", "--json"))["Pipeline"]
 
 
+def full_disk(text, **_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_the_webhook_hears_every_failure_and_the_recovery_once(run, pull, webhook, built):
     pull()
     built(Users=None)
@@ -178,3 +183,16 @@ def test_the_alarm_goes_out_whatever_is_broken(run, webhook, monkeypatch, tmp_pa
     monkeypatch.setenv("CHATFUEL_LANDING", landing.replace("folder", str(tmp_path / "folder")))
     run("report", "--notify", "--failed", "the build")
     assert "the build failed" in webhook.texts[0]
+
+
+def test_the_alarm_goes_out_though_the_report_cannot_be_shown(run, webhook, monkeypatch):
+    monkeypatch.setattr("loader.cli.say", full_disk)
+    assert run("report", "--notify", "--failed", "the build").exit_code == 1
+    assert "the build failed" in webhook.texts[0]
+
+
+def test_the_alarm_goes_out_though_the_views_are_of_another_version(run, pull, webhook, monkeypatch):
+    pull()
+    monkeypatch.setattr("loader.warehouse.duckdb.DuckDBWarehouse.mart", lambda *_: [{"bot_id": "botA"}])
+    run("report", "--notify", "--failed", "the build")
+    assert "the build failed; the tables are of another version" in webhook.texts[0]

@@ -1,5 +1,7 @@
 """Files that went through a spreadsheet before `import`: understood where that is certain, else refused in one sentence."""
 
+import gzip
+
 import pytest
 
 HEADER = "chatfuel user id,first name,signed up,Segment\n"
@@ -22,9 +24,10 @@ def load(run, tmp_path):
         PLAIN, PLAIN.replace(",", ";"), PLAIN.replace(",", "\t"), "sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"),
         "sep=,\n" + PLAIN, PLAIN.replace(",", "\t").encode("utf-16"), PLAIN.encode("utf-8-sig"),
         PLAIN.replace("chatfuel user id", "Chatfuel User ID").replace("first name", "First Name"),
+        PLAIN.replace("\n", "\r"), gzip.compress(PLAIN.encode()), gzip.compress(PLAIN.replace(",", "\t").encode("utf-16")),
         PLAIN.replace("\n", ",,\n"), "\ufeff" + PLAIN.replace(",", ";").replace("chatfuel user id", '"chatfuel user id"'),
     ],
-    ids=["plain", "semicolons", "tabs", "sep=;", "sep=,", "utf-16", "mark", "case", "empty columns", "all at once"],
+    ids=["plain", "semicolons", "tabs", "sep=;", "sep=,", "utf-16", "mark", "case", "carriage returns", "gzipped", "gzipped utf-16", "empty columns", "all at once"],
 )  # fmt: skip
 def test_what_is_certain_is_understood(load, query, content):
     result = load(content)
@@ -52,19 +55,25 @@ def test_what_is_certain_is_understood(load, query, content):
         (PLAIN.replace(",", ";") + '"open', "it is no CSV"),
         (PLAIN.replace("\n", ",\n").replace("lead,", "lead,x"), "row 1, column 4: it has a cell without a name"),
         (PLAIN.replace(",", "|"), "it is no export of Chatfuel's People page"),
-        (b"PK\x03\x04\x00\x00", "people.csv"),
+        (b"PK\x03\x04\x00\x00", "people.csv"), (gzip.compress(PLAIN.encode())[:-9], "it cannot be unpacked"),
+        (HEADER, "An export of the users is empty"),
     ],
     ids=["rounded", "rounded, comma", "zeros", "apostrophe", "total", "short total", "dates", "cp1252", "cp1252 semicolons",
-         "open quote", "nameless", "pipes", "xlsx"],
+         "open quote", "nameless", "pipes", "xlsx", "cut", "empty"],
 )  # fmt: skip
 def test_what_is_not_is_refused_in_words_that_fit_a_file(load, tmp_path, content, says):
     result = load(content)
-    assert result.exit_code == 5
+    assert result.exit_code == (7 if "empty" in says else 5)
     assert says in result.stderr
     assert "Nothing was loaded. Export it again" in result.stderr
     assert "Pull again" not in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_a_browser_may_have_unpacked_a_file_and_kept_its_name(load, query):
+    assert load(PLAIN, "people.csv.gz").exit_code == 0
+    assert query("select count(*) from users") == [(len(IDS),)]
 
 
 def test_a_name_with_a_line_break_is_none_of_a_spreadsheet(load, query):

@@ -32,6 +32,11 @@ def test_a_file_env_is_read_and_the_environment_wins(tmp_path, monkeypatch):
     assert (settings.token, settings.bot_ids) == ("from-the-file", ("environment",))
 
 
+def test_a_file_env_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / ".env").write_text("CHATFUEL_BOT_ID=bot\n", "utf-8-sig")
+    assert read_settings().bot_ids == ("bot",)
+
+
 def test_an_empty_variable_counts_as_unset(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("CHATFUEL_LANDING=\n")
     monkeypatch.setenv("CHATFUEL_BASE_URL", "")
@@ -134,6 +139,26 @@ def test_env_example_names_every_variable_that_is_read():
 def test_a_place_that_is_none_is_told_with_the_forms_that_there_are(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name) as caught:
+        read_settings()
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["CHATFUEL_LANDING", "CHATFUEL_DUCKDB_PATH", "CHATFUEL_TOKEN_FILE"])
+def test_the_home_of_nobody_is_told(monkeypatch, name):
+    monkeypatch.setenv(name, "~nobody-of-that-name/x")
+    with pytest.raises(ConfigurationError, match=f"{name} is .*nobody has that home"):
+        read_settings()
+
+
+def test_a_token_file_without_end_ends(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_TOKEN_FILE", "/dev/zero")
+    with pytest.raises(ConfigurationError, match="The token holds"):
+        read_settings()
+
+
+def test_what_is_no_text_is_told_without_showing_it(monkeypatch):
+    monkeypatch.setenv("CHATFUEL_LANDING", "secret\udcff")
+    with pytest.raises(ConfigurationError, match="CHATFUEL_LANDING holds what is no text in UTF-8") as caught:
         read_settings()
     assert "secret" not in caught.value.message
 

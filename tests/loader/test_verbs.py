@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 import threading
 
@@ -155,6 +156,9 @@ def test_force_is_for_the_pull_too(pull, query, fault):
         ("2024-06-04T00:01:00Z", "UTC", 2),
         ("2024-06-04T06:30:00Z", "America/Los_Angeles", 1),
         ("2024-06-03T06:30:00Z", "America/Los_Angeles", 2),
+        # 01:23 and 04:53 of the next day there
+        ("2024-06-03T16:23:00Z", "Asia/Tokyo", 2),
+        ("2024-06-02T19:53:00Z", "Asia/Tokyo", 1),
     ],
 )
 def test_once_a_day_is_once_a_local_day(pull, query, tmp_path, moment, zone, pulls):
@@ -250,10 +254,26 @@ def test_check_tries_everything_and_tells_each(run, monkeypatch, tmp_path):
 def test_check_tells_the_local_time_and_a_time_zone_that_is_none(run, tmp_path):
     (tmp_path / "dbt_project.yml").write_text("vars: {chatfuel_timezone: America/Los_Angeles}")
     assert "in America/Los_Angeles" in run("check").stdout
-    (tmp_path / "dbt_project.yml").write_text("vars: {chatfuel_timezone: Nowhere/Land}")
-    result = run("check")
+    (tmp_path / "dbt_project.yml").write_text(
+        "{name: mine, vars: {chatfuel_timezone: UTC, mine: {chatfuel_timezone: Asia/Tokyo}}}"
+    )
+    assert "in Asia/Tokyo" in run("check").stdout
+
+
+@pytest.mark.parametrize(
+    "project",
+    ["vars: {chatfuel_timezone: Nowhere/Land}", "vars: {chatfuel_timezone: }", "vars: {chatfuel_timezone: 5}",
+     "vars: {chatfuel_timezone: ''}", "vars: {chatfuel_timezone: ../x}", "vars: {chatfuel_timezone: Europe}", "vars:", "vars: 5", "[]",
+     "{name: [], vars: {a: b}}", "", "vars: {a", b"\xff\xfe"],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["check", "pull"])
+def test_a_project_without_a_time_zone_is_told_in_a_sentence(run, tmp_path, verb, project):
+    (tmp_path / "dbt_project.yml").write_bytes(project if isinstance(project, bytes) else project.encode())
+    result = run(verb)
     assert result.exit_code == 2
-    assert "NO  time zone: chatfuel_timezone" in result.stdout
+    assert re.search(
+        "chatfuel_timezone in dbt_project.yml is no time zone|dbt_project.yml is no YAML", result.output
+    )
 
 
 def test_logs_and_errors_as_json_are_one_line_each(run, monkeypatch, sandbox):

@@ -71,12 +71,20 @@ def test_a_forgotten_person_is_in_no_landed_file_and_in_no_table(
     shutil.copy(export, killed)
     assert len(places()) > 15
     # As in the folder of the project; its own folder would have a .env of its own.
-    for variable, value in {"PROJECT_DIR": ROOT, "PROFILES_DIR": ROOT, "TARGET_PATH": target_path}.items():
+    paths = {
+        "PROJECT_DIR": ROOT,
+        "PROFILES_DIR": ROOT,
+        "TARGET_PATH": target_path,
+        "LOG_PATH": tmp_path / "logs",
+    }
+    for variable, value in paths.items():
         monkeypatch.setenv(f"DBT_{variable}", str(value))
     said = load("forget", "--user", user_id, "--bot", sandbox.bot_id, "--yes") + capfd.readouterr().out
     assert "rows removed from the landing zone" in said
     assert f"rows of user {user_id} of bot {sandbox.bot_id} removed" in said
     assert places() == set()
+    written = [path for path in (*target_path.rglob("*"), *tmp_path.rglob("logs/*")) if path.is_file()]
+    assert not [path for path in written if user_id.encode() in path.read_bytes()]
     # What is left is whole: it can be loaded again, and built.
     tables = project.tables()
     with project.connect() as connection:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from loader.landing import Pull
+from loader.warehouse.duckdb import DuckDBWarehouse
 from tests.pipeline.days import PULLS, copied, facts, load
 from tests.pipeline.project import HISTORY_TABLES, BuildError
 
@@ -48,6 +53,15 @@ def test_a_late_pull_is_named_and_a_rebuild_takes_it_in(days, whole, tmp_path):
     assert older == project.query(
         "select * from chatfuel.fct_chatfuel__user_events where observed_at < timestamp '2024-06-05' order by all"
     )
+
+
+def test_a_pull_that_should_not_be_goes_without_a_trace(built, whole):
+    load(built, [replace(PULLS[4], pulled_at="2099-01-01 07:30:00")])
+    built.run()
+    assert facts(built) != facts(whole)
+    DuckDBWarehouse(built.path).remove(Pull("bot_a", datetime(2099, 1, 1, 7, 30, tzinfo=UTC)))
+    built.build(variables={"chatfuel_rebuild_from": "2099-01-01"})
+    assert facts(built) == facts(whole)
 
 
 def test_a_rebuild_twice_is_a_rebuild_once(built, whole):

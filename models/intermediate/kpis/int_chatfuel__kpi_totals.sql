@@ -28,7 +28,7 @@ instagram_users as (
 ),
 
 kpis as (
-    select distinct kpi from {{ ref(setting('chatfuel_kpi_rules')) }}
+    select kpi from {{ ref(setting('chatfuel_kpi_rules')) }}
     union distinct
     select 'new_subscribers' as kpi
     union distinct
