@@ -1,6 +1,6 @@
 -- The law: what was known before the last pull, plus the events of the last pull, is the last pull. Day by day this proves
--- the whole log. A row here is a value that the events say and the pull does not, or the other way round; or an event whose
--- value before is not the one that was known.
+-- the whole log. A row here is a value that differs from what was known before without the event that says so, or an event
+-- that says something else.
 -- (status has events of its own; assert_open_versions_are_the_last_pull looks after it.)
 with
 
@@ -64,24 +64,7 @@ last_events as (
             and events.pull_id = last_pulls.pull_id
 ),
 
--- An event takes the value before it away and puts the new one in its place.
-folded as (
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        known_before.attribute_value as known_value,
-        last_events.old_value,
-        last_events.event_key is not null as has_event,
-        case
-            when last_events.event_key is null then known_before.attribute_value
-            else last_events.new_value
-        end as folded_value,
-    from known_before
-    full join last_events using (bot_id, chatfuel_user_id, attribute_name)
-),
-
-pulled as (
+pulled_values as (
     select observed_values.*
     from observed_values
     inner join last_pulls
@@ -90,29 +73,42 @@ pulled as (
             and observed_values.pull_id = last_pulls.pull_id
 ),
 
+-- Nearly all values are what they were, and only what is not needs an event.
 differences as (
     select
         bot_id,
         chatfuel_user_id,
         attribute_name,
-        folded.known_value,
-        folded.old_value,
-        folded.folded_value,
-        pulled.attribute_value as pulled_value,
-    from folded
-    full join pulled using (bot_id, chatfuel_user_id, attribute_name)
-    where
-        folded.folded_value is distinct from pulled.attribute_value
-        or (folded.has_event and folded.old_value is distinct from folded.known_value)
+        known_before.attribute_value as known_value,
+        pulled_values.attribute_value as pulled_value,
+    from known_before
+    full join pulled_values using (bot_id, chatfuel_user_id, attribute_name)
+    where known_before.attribute_value is distinct from pulled_values.attribute_value
 ),
 
-final as (
+-- Of users and attributes that are away, nothing is known but what was.
+news as (
     select differences.*
     from differences
     inner join last_pulls using (bot_id)
-    -- of users and attributes that are away, nothing is known but what was
     inner join users using (bot_id, pull_id, chatfuel_user_id)
     inner join observed_attributes using (bot_id, pull_id, attribute_name)
+),
+
+final as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        news.known_value,
+        last_events.old_value,
+        last_events.new_value,
+        news.pulled_value,
+    from news
+    full join last_events using (bot_id, chatfuel_user_id, attribute_name)
+    where
+        last_events.old_value is distinct from news.known_value
+        or last_events.new_value is distinct from news.pulled_value
 )
 
 select * from final
