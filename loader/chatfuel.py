@@ -23,7 +23,13 @@ from urllib3 import HTTPConnectionPool, Retry
 from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 
 from loader.answers import CHANGED, SHAPES, Attribute, Document, Shape, parse, pick
-from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
+from loader.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ContractError,
+    LoaderError,
+    SourceUnavailableError,
+)
 from loader.logs import hide, progress, scrub
 from loader.settings import Patience
 
@@ -36,7 +42,7 @@ MOST_FIELDS = 1500
 _EVERYONE = {"operation": "or", "parameters": []}
 _QUERIES = Path(__file__).parent / "queries"
 _PIECE = 1 << 18
-_NEW_TOKEN = "Get a new token from the dashboard (.env.example says how) and set CHATFUEL_TOKEN."  # noqa: S105
+_NEW_TOKEN = "from the dashboard (.env.example says how) and set CHATFUEL_TOKEN."  # noqa: S105
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -90,6 +96,10 @@ class _Adapter(HTTPAdapter):
 
 class Chatfuel:
     """Chatfuel, for the length of one pull."""
+
+    _name_parameter = "opName"
+    _url_setting = "CHATFUEL_BASE_URL"
+    _new_token = _NEW_TOKEN
 
     def __init__(self, base_url: str, token: str, patience: Patience) -> None:
         """Prepare; nothing is sent. The base URL has no slash at its end."""
@@ -203,7 +213,8 @@ class Chatfuel:
     def _graphql(self, operation: str, variables: Mapping[str, Any], shape: Shape) -> Answer:
         query = (_QUERIES / f"{operation}.graphql").read_text()
         request = {"operationName": operation, "variables": variables, "query": query}
-        return self._ask("POST", "/graphql", operation, shape, params={"opName": operation}, json=request)
+        named = {self._name_parameter: operation}
+        return self._ask("POST", "/graphql", operation, shape, params=named, json=request)
 
     def _ask(self, method: str, path: str, what: str, shape: Shape, **arguments: Any) -> Answer:
         with closing(self._send(method, self._base_url + path, what, **arguments)) as response:
@@ -216,9 +227,13 @@ class Chatfuel:
             raise
         # Errors beside data are fatal too: half an answer would look like mass deletion.
         if isinstance(answer, dict) and answer.get("errors"):
-            raise _graphql_error(what, answer["errors"])
+            raise self._error(what, answer["errors"])
         self._check_status(what, response)
         return Answer(body, pick(answer, shape, what)[1])
+
+    def _error(self, operation: str, errors: Any) -> LoaderError:
+        """Return what the errors of an answer mean."""
+        return _graphql_error(operation, errors)
 
     def _send(
         self, method: str, url: str, what: str, *, may_expire: bool = False, **arguments: Any
@@ -244,7 +259,9 @@ class Chatfuel:
             return response
         response.close()
         if status in (401, 403):
-            raise AuthenticationError(f"Chatfuel refused the token ({what}: {status}). {_NEW_TOKEN}")
+            raise AuthenticationError(
+                f"Chatfuel refused the token ({what}: {status}). Get a new token {self._new_token}"
+            )
         # A document that expired is gone, and the next attempt makes a new one.
         if status in (408, 429) or status >= 500 or (may_expire and status in (404, 410)):
             raise _TransientError(
@@ -257,7 +274,7 @@ class Chatfuel:
     def _check_status(self, what: str, response: requests.Response) -> None:
         if response.status_code >= 300:
             raise ContractError(
-                f"Chatfuel answered {response.status_code} to {what}. Check CHATFUEL_BASE_URL."
+                f"Chatfuel answered {response.status_code} to {what}. Check {self._url_setting}."
             )
 
     def _pieces(self, what: str, response: requests.Response, most: int) -> Iterator[bytes]:
@@ -268,7 +285,7 @@ class Chatfuel:
                 if not size and _is_page(piece, is_html):
                     raise AuthenticationError(
                         f"Chatfuel sent a web page instead of data ({what}): the token has expired."
-                        f" {_NEW_TOKEN}"
+                        f" Get a new token {self._new_token}"
                     )
                 if self._time_left() <= 0:
                     raise self._too_late(what)
@@ -334,7 +351,7 @@ class Chatfuel:
         host = urlsplit(self._base_url).netloc
         return _TransientError(
             f"Cannot reach Chatfuel at {host} for {what}: {reason}."
-            " Check CHATFUEL_BASE_URL and the network, then try again."
+            f" Check {self._url_setting} and the network, then try again."
         )
 
 
@@ -350,7 +367,9 @@ def _graphql_error(operation: str, errors: Any) -> Exception:
     codes = {error["extensions"].get("code") for error in errors if isinstance(error.get("extensions"), dict)}
     message = "; ".join(" ".join(scrub(str(error.get("message"))).split())[:200] for error in errors)
     if codes & {"UNAUTHENTICATED", "FORBIDDEN"}:
-        return AuthenticationError(f"Chatfuel refused the token ({operation}: {message}). {_NEW_TOKEN}")
+        return AuthenticationError(
+            f"Chatfuel refused the token ({operation}: {message}). Get a new token {_NEW_TOKEN}"
+        )
     if "NOT_FOUND" in codes:
         return ConfigurationError(f"Chatfuel: {message} ({operation}). Check CHATFUEL_BOT_ID.")
     return ContractError(f"Chatfuel answered {operation} with an error: {message}. {CHANGED}")

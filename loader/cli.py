@@ -15,7 +15,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -105,11 +107,21 @@ class _Loader:
     warehouse: Warehouse
     as_json: bool
 
-    def client(self) -> AbstractContextManager:
+    def client(self, bot_id: str) -> AbstractContextManager:
+        settings = self.settings
+        patience = replace(PATIENCE, most_json=settings.most_json, most_export=settings.most_export)
+        if settings.surfaces[bot_id] == "panel":
+            from loader.panel import Panel
+
+            details = settings.panel_channels, settings.panel_id_column
+            return closing(Panel(settings.panel_url, settings.panel_token, patience, *details))
         from loader.chatfuel import Chatfuel
 
-        caps = {"most_json": self.settings.most_json, "most_export": self.settings.most_export}
-        return closing(Chatfuel(self.settings.base_url, self.settings.token, replace(PATIENCE, **caps)))
+        return closing(Chatfuel(settings.base_url, settings.token, patience))
+
+    def source(self, bot_id: str) -> ModuleType:
+        """Return what fetches a bot."""
+        return import_module("loader.panel" if self.settings.surfaces[bot_id] == "panel" else "loader.pull")
 
     def show(self, text: str, **record: Any) -> None:
         """Show a result: the text, or for machines the record as a line of JSON."""
@@ -287,7 +299,11 @@ def check(loader: _Loader) -> None:
     """Try token, bots, landing zone, warehouse and time zone. Writes nothing."""
 
     def check_bot(bot_id: str) -> str:
-        with loader.client() as client:
+        with loader.client(bot_id) as client:
+            if loader.settings.surfaces[bot_id] == "panel":
+                from loader.panel import describe
+
+                return "\n    ".join(describe(client, bot_id))
             attributes = len(client.attributes(bot_id).content)
         rows = [row for row in loader.warehouse.committed_pulls() if row["bot_id"] == bot_id]
         if not rows:
@@ -337,14 +353,14 @@ def check(loader: _Loader) -> None:
 @_as_of
 def plan(loader: _Loader, as_of: datetime) -> None:
     """Say what a pull would ask for and where it would go. Writes nothing."""
-    from loader.pull import plan as plan_pull
 
     def plan_bot(bot_id: str) -> None:
         folder = loader.landing.folder(Pull(bot_id, as_of))
         if loader.is_there(folder):
             return
-        with loader.client() as client:
-            found = plan_pull(client, folder.pull, loader.warehouse.recorded_broadcasts(bot_id))
+        with loader.client(bot_id) as client:
+            recorded = loader.warehouse.recorded_broadcasts(bot_id)
+            found = loader.source(bot_id).plan(client, folder.pull, recorded)
         has_landed, place = folder.is_complete, f"{loader.landing.name}/{folder.name}"
         asks = (
             "ask for nothing: it has landed before"
@@ -372,8 +388,6 @@ def plan(loader: _Loader, as_of: datetime) -> None:
 @click.option("--once-a-day", is_flag=True, help="Skip a bot that already has a pull of this local day.")
 def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, once_a_day: bool) -> None:
     """Fetch everything from Chatfuel and load it."""
-    from loader.pull import fetch
-
     # Before anything is made: without a token there is nothing to do.
     assert loader.settings.token
     zone = _zone() or UTC
@@ -391,8 +405,8 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
         if folder.is_complete and not folder.is_refused:
             log.info("%s has landed before.", folder.pull)
         else:
-            with loader.client() as client:
-                fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id))
+            with loader.client(bot_id) as client:
+                loader.source(bot_id).fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id))
         loader.load_and_show(folder, min_users_ratio, force)
 
     bot_ids = loader.settings.bot_ids

@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, Manifest, PullFolder
 from loader.logs import progress
+from loader.panel import ATTRIBUTES, Node, column_names, moments, nodes_of
 from loader.warehouse import LEDGER, Converted, pull_columns, raw_tables
 from loader.wide_csv import EXPORT_AGAIN, PULL_AGAIN, WideCsv, unpacked
 
@@ -49,7 +50,8 @@ _COUNTERS = ("Total users", "Read", "Clicked", "Failed")
 
 def user_columns() -> dict[str, str]:
     """Return the columns of the raw table ``users``, by Chatfuel's name of the field."""
-    return {column.name.replace("_", " "): column.name for column in raw_tables()["users"].columns}
+    columns = [column.name for column in raw_tables()["users"].columns if column.name != "channel"]
+    return {column.replace("_", " "): column for column in columns}
 
 
 def is_system(name: str) -> bool:
@@ -104,6 +106,8 @@ class _Conversion:
         self._files: dict[str, dict[Path, int]] = {table: {} for table in raw_tables()}
         # The attributes of the catalogue that no export has had, and their types.
         self._catalogue: dict[str, str] = {}
+        # On the panel: what else it says of them.
+        self._panel: dict[str, Node] | None = None
 
     def convert(self, force: bool) -> Converted:
         manifest = self.folder.read_manifest()
@@ -113,8 +117,13 @@ class _Conversion:
             raise RefusedError(f"{where} does not list the files of a pull. Restore it, or pull again.")
         for landed in files:
             self.folder.check_file(landed)
+        is_panel = manifest.source == "panel"
+        if is_panel:
+            pages = [pick(self._parse(f), ATTRIBUTES, f.name)[1] for f in files if f.table == "attributes"]
+            self._panel = nodes_of(pages)
         # A saved file has the columns that somebody chose.
-        always, remedy = (ALWAYS_SERVED, PULL_AGAIN) if manifest.source == "api" else ((), EXPORT_AGAIN)
+        always = ALWAYS_SERVED if manifest.source == "api" else ()
+        remedy = EXPORT_AGAIN if manifest.source == "import" else PULL_AGAIN
         rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
         for landed in files:
             if not landed.name.endswith(_CSV):
@@ -124,22 +133,28 @@ class _Conversion:
         profile = [replace(landed, table="user_attributes") for landed in files if landed.table == "users"]
         files = [*profile, *files]
         exports = [
-            _Export(self.folder.path, f, always, others, remedy) for f in files if f.name.endswith(_CSV)
+            _Export(self.folder.path, f, always, others, remedy, self._panel)
+            for f in files
+            if f.name.endswith(_CSV)
         ]
         of_everyone = [e for e in exports if e.landed.table in ("users", "user_attributes")]
-        # The users that every export so far has had.
-        known: np.ndarray | None = None
+        # The users that every export of a channel so far has had.
+        known: dict[str, np.ndarray] = {}
         for export in exports:
             progress(f"converting {export.landed.name}")
             export.choose_columns(self._catalogue)
-            is_of_everyone = export in of_everyone
-            export.path = self._write(export.landed.table, export.blocks(known if is_of_everyone else None))
+            is_of_everyone, channel = export in of_everyone, export.landed.channel
+            before = known.get(channel) if is_of_everyone else None
+            export.path = self._write(export.landed.table, export.blocks(before))
             if is_of_everyone:
                 users = np.sort(np.concatenate([_NOBODY, *export.users]))
-                known = users if known is None else users[_is_in(users, known)]
+                known[channel] = users if before is None else users[_is_in(users, before)]
         # What Arrow has freed and kept is needed by numpy now: some 40 MB of the peak.
         pa.default_memory_pool().release_unused()
-        self._leave_out(of_everyone, force)
+        taken = _NOBODY
+        for channel in known:
+            of_channel = [export for export in of_everyone if export.landed.channel == channel]
+            taken = np.union1d(taken, self._leave_out(of_channel, force, taken))
         for export in exports:
             if export.landed.table == "broadcast_recipients":
                 self._leave_out([export], True)
@@ -154,16 +169,17 @@ class _Conversion:
             if not self._files[table] and table != LEDGER:
                 self._write(table, [list(zip(*found, strict=True))] if found else [])
         counts = {table: sum(paths.values()) for table, paths in self._files.items() if table != LEDGER}
-        ledger = (manifest.source, manifest.loader_version, *counts.values())
+        source, surface = ("api", "panel") if is_panel else (manifest.source, "classic")
+        ledger = (source, manifest.loader_version, surface, *counts.values())
         self._write(LEDGER, [[[value] for value in ledger]])
         files = {table: [*paths] for table, paths in self._files.items()}
-        return Converted(files, counts, {name for name, _ in rows["attributes"]})
+        return Converted(files, counts, {row[0] for row in rows["attributes"]})
 
-    def _leave_out(self, exports: Sequence[_Export], force: bool) -> None:
+    def _leave_out(self, exports: Sequence[_Export], force: bool, taken: np.ndarray = _NOBODY) -> np.ndarray:
         """Write exports again without the users who are not in all of them, and all but the last row of each.
 
         Who signed up or was deleted between two downloads is left out; otherwise values that were not served
-        would look like values that were cleared.
+        would look like values that were cleared. So is who was in another channel; returned are the others.
         """
         # Counted from the end, a user's first row is the last.
         last_rows = [
@@ -181,6 +197,18 @@ class _Conversion:
                 " one was cut short. Nothing was loaded. Pull again."
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
+        landed = exports[0].landed if exports else None
+        if landed and landed.contacts is not None and not force:
+            rows = sum(map(len, exports[0].users))
+            if abs(rows - landed.contacts) > max(1, landed.contacts * MOST_LEFT_OUT):
+                raise RefusedError(
+                    f"{landed.name} has {rows} contacts, and Chatfuel counted {landed.contacts}: it is not"
+                    " whole. Nothing was loaded. Pull again."
+                    f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
+                )
+        if len(twice := common[_is_in(common, taken)]):
+            log.warning("%d users of %s are in another channel too.", len(twice), exports[0].landed.name)
+            common = common[~_is_in(common, taken)]
         for export, (users, from_end) in zip(exports, last_rows, strict=True):
             written = np.concatenate([_NOBODY, *export.written]).astype(bool)
             kept = np.zeros(len(written), bool)
@@ -188,18 +216,23 @@ class _Conversion:
             if (kept != written).any():
                 progress(f"converting {export.landed.name} again")
                 self._write(export.landed.table, export.blocks(kept=kept), export.path)
+        return common
+
+    def _parse(self, landed: LandedFile) -> Any:
+        with unpacked(self.folder.path / landed.name) as file:
+            return parse(file.read(), landed.name)
 
     def _json_rows(self, landed: LandedFile) -> list[tuple]:
-        with unpacked(self.folder.path / landed.name) as file:
-            content = parse(file.read(), landed.name)
-        payloads, rows = pick(content, SHAPES[landed.table], landed.name)
+        if landed.table == "attributes" and self._panel is not None:
+            return self._panel_attributes(landed)
+        payloads, rows = pick(self._parse(landed), SHAPES[landed.table], landed.name)
         match landed.table:
             case "attributes":
                 for row in rows:
                     # A name that is listed twice is one attribute.
                     kind = _text(row.type)
                     self._catalogue.setdefault(attribute_name(_text(row.name), kind), kind)
-                return list(self._catalogue.items())
+                return [(name, kind, None, None) for name, kind in self._catalogue.items()]
             case "segments":
                 return _once(landed, ((_text(row.id), _text(row.name)) for row in rows))
             case "scheduled_entries":
@@ -213,6 +246,17 @@ class _Conversion:
                 return [(number, _payload(payload)) for number, payload in enumerate(payloads, start=1)]
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(payloads))]
+
+    def _panel_attributes(self, landed: LandedFile) -> list[tuple]:
+        rows = []
+        for name, node in nodes_of([pick(self._parse(landed), ATTRIBUTES, landed.name)[1]]).items():
+            kind = node.botAttribute.type
+            name = attribute_name(_text(name), kind)
+            default = None if node.defaultValue is None else _text(node.defaultValue)
+            if name not in self._catalogue:
+                self._catalogue[name] = kind
+                rows.append((name, kind, node.botAttribute.dataType, default))
+        return rows
 
     def _write(self, table: str, blocks: Iterable[Sequence[Any]], path: Path | None = None) -> Path:
         """Write blocks of a table, each of them its columns, with the pull columns before them, as a file."""
@@ -254,7 +298,13 @@ class _Export:
     """
 
     def __init__(
-        self, path: Path, landed: LandedFile, always: Sequence[str], others: dict[str, int], remedy: str
+        self,
+        path: Path,
+        landed: LandedFile,
+        always: Sequence[str],
+        others: dict[str, int],
+        remedy: str,
+        panel: Mapping[str, Node] | None = None,
     ) -> None:
         """Read the header. It must have what was asked for, and what is always served.
 
@@ -265,11 +315,28 @@ class _Export:
         self.written: list[np.ndarray] = []
         self.path = Path()
         self._csv = WideCsv(path / landed.name, remedy=remedy)
+        self._panel, self._moments = panel, set()
+        if panel is not None:
+            self._rename(panel)
         is_list = landed.table == "broadcasts"
         for name in _BROADCAST_COLUMNS if is_list else (*always, USER_ID, *landed.fields):
             if name not in self._csv.header:
                 raise ContractError(f"{landed.name} has no column {name!r}. Nothing was loaded. {remedy}")
         self._columns = [*_BROADCAST_COLUMNS] if is_list else [*user_columns()]
+
+    def _rename(self, panel: Mapping[str, Node]) -> None:
+        """Give the columns of the panel the names that the tables have."""
+        header = self._csv.header
+        nodes = {column: panel[name] for column, name in column_names(header, panel).items()}
+        names = {
+            column: attribute_name(_text(node.botAttribute.name), node.botAttribute.type)
+            for column, node in nodes.items()
+        }
+        self._moments = {names[column] for column, node in nodes.items() if node.is_datetime}
+        self._asked = {*names.values()}
+        self._csv.header = [
+            USER_ID if column == self.landed.id_column else names.get(column, column) for column in header
+        ]
 
     def choose_columns(self, catalogue: dict[str, str]) -> None:
         """Take the attributes from the catalogue that this export has; its other columns are left out."""
@@ -277,6 +344,14 @@ class _Export:
             return
         asked = {*self.landed.fields, *ALWAYS_SERVED}
         columns = dict.fromkeys((USER_ID, *self._csv.header))
+        if self._panel is not None:
+            wanted = {c for c in columns if c in self._asked}
+            for name in wanted:
+                catalogue.pop(name, None)
+            self._columns = [USER_ID, *sorted(wanted - {USER_ID})]
+            self._names = pa.array(self._columns)
+            self._is_wanted = np.array([c in wanted for c in self._columns])
+            return
         names = {c: attribute_name(c, "custom" if c in self.landed.custom else "system") for c in columns}
         wanted = {c for c, name in names.items() if c in asked and catalogue.pop(name, None)}
         self._columns = [USER_ID, *sorted(wanted - {USER_ID})]
@@ -309,8 +384,12 @@ class _Export:
                 of_block = kept[block.first : block.first + block.rows]
             match self.landed.table:
                 case "users":
-                    columns = [block.wide(place) for place in range(len(self._columns))]
-                    yield [column.filter(of_block) for column in columns]
+                    columns = [block.wide(place).filter(of_block) for place in range(len(self._columns))]
+                    for place, name in enumerate(self._columns):
+                        if name in self._moments:
+                            columns[place] = moments(columns[place])
+                    channel = pa.scalar(self.landed.channel or None, pa.string())
+                    yield [*columns, pa.repeat(channel, len(columns[0]))]
                 case "broadcast_recipients":
                     users = users.filter(of_block)
                     yield [pa.repeat(self.landed.broadcast_id, len(users)), users]
@@ -319,8 +398,15 @@ class _Export:
                     yield [
                         _encoded(block.row[found], users),
                         _encoded(block.column[found], self._names),
-                        block.values.filter(found),
+                        self._converted(block.values.filter(found), block.column[found]),
                     ]
+
+    def _converted(self, values: pa.StringArray, columns: np.ndarray) -> pa.StringArray:
+        """Return values, those that are moments as such."""
+        if not self._moments:
+            return values
+        is_moment = np.array([name in self._moments for name in self._columns])[columns]
+        return pc.if_else(is_moment, moments(values), values)
 
 
 def _is_whole(manifest: Manifest) -> bool:

@@ -20,7 +20,7 @@ def find_user(folder: PullFolder, user_id: str) -> tuple[dict[LandedFile, int], 
     """Return the rows that a user has in each file of a complete pull, and why others cannot be read."""
     rows, unread = {}, []
     for landed in folder.read_manifest().files:
-        if landed.name.endswith(".csv.gz") and USER_ID in landed.fields:
+        if landed.name.endswith(".csv.gz") and (landed.id_column or USER_ID in landed.fields):
             progress(f"reading {landed.name}")
             try:
                 folder.check_file(landed)
@@ -39,7 +39,7 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
     manifest = folder.read_manifest()
     for landed in manifest.files:
         if landed in rows:
-            _rewrite(folder, landed, user_id)
+            _rewrite(folder, landed, user_id, rows[landed])
         else:
             folder.keep(landed)
     if rows:
@@ -47,10 +47,13 @@ def forget_user(folder: PullFolder, user_id: str, rows: Mapping[LandedFile, int]
     folder.remove_unlisted()
 
 
-def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
+def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str, rows: int) -> None:
     revision = int((re.search(r"\.r(\d+)\.csv\.gz$", landed.name) or [0, 0])[1]) + 1
     name = re.sub(r"(\.r\d+)?\.csv\.gz$", f".r{revision}.csv.gz", landed.name)
-    facts = {fact: getattr(landed, fact) for fact in ("fields", "custom", "broadcast_id", "block_id")}
+    kept = ("fields", "custom", "broadcast_id", "block_id", "channel", "id_column")
+    facts = {fact: getattr(landed, fact) for fact in kept}
+    if landed.contacts is not None:
+        facts["contacts"] = landed.contacts - rows
     with folder.writer(name, landed.table, **facts) as sink:
         for record, is_theirs in _records(folder, landed, user_id):
             if not is_theirs:
@@ -60,10 +63,10 @@ def _rewrite(folder: PullFolder, landed: LandedFile, user_id: str) -> None:
 def _records(folder: PullFolder, landed: LandedFile, user_id: str) -> Iterator[tuple[bytes, bool]]:
     """Yield the rows of an export as they are, and whether each is the user's."""
     path = folder.path / landed.name
-    header = WideCsv(path).header
-    if USER_ID not in header:
-        raise ContractError(f"{landed.name} has no column {USER_ID!r}. Restore it, or pull again.")
-    place = header.index(USER_ID)
+    header, column = WideCsv(path).header, landed.id_column or USER_ID
+    if column not in header:
+        raise ContractError(f"{landed.name} has no column {column!r}. Restore it, or pull again.")
+    place = header.index(column)
     with unpacked(path) as stream:
         for record in _rows(io.BufferedReader(stream)):
             # Most need not be taken apart.

@@ -84,6 +84,9 @@ class LandedFile(msgspec.Struct, frozen=True, omit_defaults=True):
         custom: Those of them that are custom attributes, though named as system fields.
         broadcast_id: Of an audience or its recipients: the scheduled entry.
         block_id: Of an audience: the block.
+        channel: Of an export of the panel: whose users it has.
+        id_column: The same: its column with the users' ids.
+        contacts: The same: how many users Chatfuel counted.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=rf"(?a)^{_FILE}\Z")]
@@ -94,6 +97,9 @@ class LandedFile(msgspec.Struct, frozen=True, omit_defaults=True):
     custom: tuple[str, ...] = ()
     broadcast_id: str = ""
     block_id: str = ""
+    channel: str = ""
+    id_column: str = ""
+    contacts: int | None = None
 
 
 class _Format(msgspec.Struct):
@@ -101,7 +107,7 @@ class _Format(msgspec.Struct):
 
 
 class Manifest(_Format):
-    """What a pull consists of; ``source`` is ``api`` or ``import``."""
+    """What a pull consists of; ``source`` is ``api``, ``import`` or ``panel``."""
 
     bot_id: str
     pull_id: str
@@ -326,6 +332,10 @@ class PullFolder:
         """Write a response that is at hand; arguments as those of ``writer``."""
         with self.writer(name, table, **facts) as file:
             file.write(body)
+
+    def describe(self, **facts) -> None:
+        """Add facts to the file written last: what it told by itself."""
+        self._files[-1] = msgspec.structs.replace(self._files[-1], **facts)
 
     def keep(self, landed: LandedFile) -> None:
         """Take a file that is there into the next manifest."""

@@ -186,10 +186,11 @@ def _too_much_changed(
     ]
     if not before:
         return ""
-    last = before[-1]
+    last, source = before[-1], folder.read_manifest().source
+    is_panel = source == "panel"
     shares = {"users": min_users_ratio}
-    # Who saves a file chooses its columns.
-    is_of_same_kind = folder.read_manifest().source == last["source"]
+    # Who saves a file chooses its columns; what another surface knows is no news.
+    is_of_same_kind = is_panel == (last.get("surface") == "panel") and (is_panel or source == last["source"])
     if is_of_same_kind:
         shares |= {"attributes": _LEAST_KEPT, "user_attributes": min_users_ratio}
     for table, share in shares.items():

@@ -17,6 +17,8 @@ from loader.errors import ConfigurationError
 from loader.logs import hide
 
 T = TypeVar("T")
+SURFACES = ("classic", "panel")
+CHANNELS = ("facebook", "instagram", "whatsapp", "tiktok", "widget")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Settings:
         raw_retention_days: How long BigQuery keeps raw rows; None: for ever.
         webhook_url: What is told of failure and recovery; empty: nothing.
         most_json, most_export: As those of ``Patience``.
+        surfaces: On which of Chatfuel's surfaces each bot is.
+        panel_url: Where the panel is, without a slash at the end.
+        panel_token: The token for it.
+        panel_channels: The channels that are asked for there.
+        panel_id_column: The column of its exports with the contact's id; empty: the usual ones.
     """
 
     base_url: str
@@ -69,6 +76,11 @@ class Settings:
     webhook_url: str
     most_json: int
     most_export: int
+    surfaces: Mapping[str, str]
+    panel_url: str
+    panel_token: str
+    panel_channels: tuple[str, ...]
+    panel_id_column: str
     _bigquery_project: str
     _token: str
     _bot_ids: tuple[str, ...]
@@ -144,18 +156,6 @@ def read_settings() -> Settings:
         ConfigurationError: A setting is malformed.
     """
     values = environment()
-    base_url = values.get("CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com").rstrip("/")
-    try:
-        parts = urlsplit(base_url)
-        is_address = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0
-        is_address = is_address and "@" not in parts.netloc
-    except ValueError:
-        is_address = False
-    if not is_address:
-        # Never shown: it may hold a password.
-        raise ConfigurationError(
-            "CHATFUEL_BASE_URL is no address like https://dashboard.chatfuel.com, without name and password."
-        )
     landing = values.get("CHATFUEL_LANDING", "data/landing")
     duckdb_path = values.get("CHATFUEL_DUCKDB_PATH", "data/chatfuel.duckdb")
     if "://" in landing and not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/.*)?", landing):
@@ -166,15 +166,26 @@ def read_settings() -> Settings:
         raise ConfigurationError(
             f"CHATFUEL_DUCKDB_PATH is {duckdb_path!r}; set it to a file: anything else is gone after the run."
         )
-    bot_ids = [part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip()]
-    if strange := next((bot_id for bot_id in bot_ids if not is_bot_id(bot_id)), ""):
-        raise ConfigurationError(
-            f"CHATFUEL_BOT_ID holds {strange!r}, which is no id. Copy it from the dashboard's address."
-        )
+    parts = [part.strip() for part in values.get("CHATFUEL_BOT_ID", "").split(",") if part.strip()]
+    surfaces = {}
+    for part in parts:
+        bot_id, _, surface = part.partition("@")
+        surface = surface or values.get("CHATFUEL_SURFACE", SURFACES[0])
+        if surface not in SURFACES or surfaces.setdefault(bot_id, surface) != surface:
+            raise ConfigurationError(
+                f"{part!r} is on {surface!r}; set CHATFUEL_SURFACE, or what follows the @ of a bot in"
+                " CHATFUEL_BOT_ID, to classic or panel, one for each bot."
+            )
+        if not is_bot_id(bot_id):
+            raise ConfigurationError(
+                f"CHATFUEL_BOT_ID holds {bot_id!r}, which is no id. Copy it from the dashboard's address."
+            )
     # Whoever knows the address can write to the channel.
     hide(values.get("CHATFUEL_WEBHOOK_URL", ""))
+    token = _token(values, "CHATFUEL_TOKEN", "CHATFUEL_TOKEN_FILE")
+    panel_token = _token(values, "CHATFUEL_PANEL_TOKEN", "CHATFUEL_PANEL_TOKEN_FILE")
     return Settings(
-        base_url=base_url,
+        base_url=_address(values, "CHATFUEL_BASE_URL", "https://dashboard.chatfuel.com"),
         landing=landing if "://" in landing else str(_path("CHATFUEL_LANDING", landing)),
         duckdb_path=_path("CHATFUEL_DUCKDB_PATH", duckdb_path),
         bigquery_dataset=values.get("CHATFUEL_BIGQUERY_DATASET", "chatfuel"),
@@ -183,9 +194,14 @@ def read_settings() -> Settings:
         webhook_url=values.get("CHATFUEL_WEBHOOK_URL", ""),
         most_json=_whole_number(values, "CHATFUEL_MAX_JSON_MB", 256) << 20,
         most_export=_whole_number(values, "CHATFUEL_MAX_EXPORT_MB", 65536) << 20,
+        surfaces=surfaces,
+        panel_url=_address(values, "CHATFUEL_PANEL_URL", "https://panel.chatfuel.com"),
+        panel_token=panel_token or token,
+        panel_channels=tuple(re.findall(r"\w+", values.get("CHATFUEL_PANEL_CHANNELS", ",".join(CHANNELS)))),
+        panel_id_column=values.get("CHATFUEL_PANEL_ID_COLUMN", ""),
         _bigquery_project=values.get("CHATFUEL_BIGQUERY_PROJECT", ""),
-        _token=_token(values),
-        _bot_ids=tuple(dict.fromkeys(bot_ids)),
+        _token=token or panel_token,
+        _bot_ids=tuple(surfaces),
     )
 
 
@@ -205,16 +221,31 @@ def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> 
     return int(value)
 
 
-def _token(values: Mapping[str, str]) -> str:
-    token = values.get("CHATFUEL_TOKEN", "").strip()
-    if not token and (file := values.get("CHATFUEL_TOKEN_FILE")):
+def _address(values: Mapping[str, str], name: str, default: str) -> str:
+    address = values.get(name, default).rstrip("/")
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_address, parts = False, urlsplit("")
+    # Never shown whole: it may hold a password.
+    if not is_address or "@" in parts.netloc:
+        raise ConfigurationError(
+            f"{name} is no address. Set it to one like {default}, without name and password."
+        )
+    return address
+
+
+def _token(values: Mapping[str, str], name: str, file_name: str) -> str:
+    token = values.get(name, "").strip()
+    if not token and (file := values.get(file_name)):
         try:
-            with _path("CHATFUEL_TOKEN_FILE", file).open(encoding="utf-8") as opened:
+            with _path(file_name, file).open(encoding="utf-8") as opened:
                 # It may be something without end.
                 token = opened.read(1 << 16).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
-                f"CHATFUEL_TOKEN_FILE cannot be read: {error}. Set it to a text file."
+                f"{file_name} cannot be read: {error}. Set it to a text file."
             ) from error
     # What is pasted from a browser's developer tools often begins with the scheme.
     token = token.removeprefix("Bearer ").strip()

@@ -16,12 +16,13 @@ from itertools import chain, islice
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
-from sandbox import broadcasts
+from sandbox import broadcasts, panel_faults  # noqa: F401
 from sandbox.bot import Bot
 from sandbox.clock import iso, moment
 from sandbox.faults import FaultError, Faults
 from sandbox.messages import Request, Response, expired_document, json_response, login_page, unauthorized
 from sandbox.options import Options
+from sandbox.panel import Panel
 from sandbox.schema import Dashboard
 from sandbox.world import DayError, World
 
@@ -36,6 +37,7 @@ class Application:
         self.faults = Faults()
         self._authorization = f"Bearer {options.token}"
         self._dashboard = Dashboard(self.world)
+        self.panel = Panel(self.world, options.token, options.document_seconds)
 
     def respond(self, request: Request) -> Response:
         """Answer one request."""
@@ -46,6 +48,8 @@ class Application:
     def _chatfuel(self, request: Request) -> Response:
         authorized = request.authorization == self._authorization
         match request.method, *request.path:
+            case _, "panel", *_:
+                return self.panel.respond(request)
             case "GET", "export", _, _, _:
                 return self._download("/" + "/".join(request.path)) if authorized else login_page()
             case _, "graphql" | "api", *_ if not authorized:
@@ -232,6 +236,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, options: Options) -> None:
         self.application = Application(options)
         super().__init__(("127.0.0.1", options.port), _Handler)
+        self.application.panel.base = self.url
 
     @property
     def url(self) -> str:

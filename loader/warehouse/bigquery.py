@@ -137,6 +137,11 @@ class BigQueryWarehouse(Warehouse):
             )
             definition.clustering_fields = table.cluster_by
             found = self._client.create_table(definition, exists_ok=True)
+            # A table of an older loader has not all columns; new ones come last.
+            known = {field.name for field in found.schema}
+            if added := [field for field in schema if field.name not in known]:
+                found.schema = [*found.schema, *added]
+                self._client.update_table(found, ["schema"])
             if found.time_partitioning.expiration_ms != definition.time_partitioning.expiration_ms:
                 self._client.update_table(definition, ["time_partitioning"])
 

@@ -92,7 +92,7 @@ def test_columns_that_nobody_asked_for_are_left_out(rows):
 
 
 def test_a_name_listed_twice_is_one_attribute(rows):
-    assert rows("attributes", **one_user("x"), listed=["a", "a"]) == [("a", "custom")]
+    assert rows("attributes", **one_user("x"), listed=["a", "a"]) == [("a", "custom", None, None)]
 
 
 def test_columns_may_come_in_any_order(rows):
@@ -262,7 +262,7 @@ def test_parquet_columns_are_in_the_order_of_the_table(tmp_path, table):
 
 def test_the_ledger_counts_the_rows_of_every_table(rows):
     found = rows("pulls", **one_user("x"))
-    assert found == [("api", "test", 1, 1, 1, 0, 0, 0, 0, 0, 0)]
+    assert found == [("api", "test", "classic", 1, 1, 1, 0, 0, 0, 0, 0, 0)]
 
 
 def test_a_damaged_file_is_found_by_its_hash_and_named(rows, tmp_path):

@@ -67,6 +67,9 @@ def write_pulls(connection: duckdb.DuckDBPyConnection, pulls: list[Pull]) -> Non
         columns = RAW_SCHEMA["pull_columns"] + spec["columns"]
         definition = ", ".join(f"{column['name']} {column['type']}" for column in columns)
         connection.execute(f"create table if not exists chatfuel_raw.{table} ({definition})")
+        for column in columns:
+            add = f"alter table chatfuel_raw.{table} add column if not exists"
+            connection.execute(f"{add} {column['name']} {column['type']}")
     rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
     for pull in pulls:
         for table, table_rows in _rows_of(pull).items():

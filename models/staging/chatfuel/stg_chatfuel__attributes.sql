@@ -27,6 +27,8 @@ final as (
         attribute_name,
         attribute_type,
         {{ normalise_name('attribute_name') }} as attribute_rule_name,
+        data_type,
+        default_value,
     from committed
 )
 

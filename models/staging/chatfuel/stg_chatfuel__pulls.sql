@@ -13,6 +13,7 @@ final as (
         pulled_at,
         source,
         loader_version,
+        coalesce(surface, 'classic') as surface,
         attributes_rows,
         users_rows,
         user_attributes_rows,

@@ -43,6 +43,11 @@ final as (
         {{ pii_column('last_visited_block_name') }},
         {{ pii_column('instagram_name') }},
         {{ pii_column('instagram_handle') }},
+        coalesce(
+            channel,
+            case when concat(coalesce(instagram_name, ''), coalesce(instagram_handle, '')) <> '' then 'instagram' end,
+            'facebook'
+        ) as channel,
     from committed
 )
 
