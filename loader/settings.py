@@ -8,14 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from dotenv import dotenv_values
 
 from loader.errors import ConfigurationError
 from loader.logs import hide
 
-T = TypeVar("T")
 _ADDRESS = re.compile(
     r"https?://([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?(/[\w.~/-]*)?",
     re.ASCII | re.IGNORECASE,
@@ -120,7 +119,7 @@ class Settings:
         return bool(self._token and self._bot_ids)
 
 
-def _needed(value: T, message: str) -> T:
+def _needed(value: Any, message: str) -> Any:
     if not value:
         raise ConfigurationError(message)
     return value
