@@ -58,6 +58,26 @@ class Case:
         )
 
 
+def test_a_bot_moves_to_the_panel(case):
+    assert case.events() == [
+        (2, "dan", "user_disappeared", None, None),
+        (3, "ann", "attribute_cleared", "x", None),
+        (3, "cat", "attribute_cleared", "x", None),
+        (3, "cat", "attribute_set", None, "z"),
+        (3, "eve", "attribute_set", None, "z"),
+        (3, "eve", "user_appeared", None, None),
+        (3, "eve", "user_signed_up", None, None),
+    ]
+    assert case.versions("chatfuel_user_id, attribute_name, start_reason, end_reason") == [
+        ("ann", "a", "baseline", "cleared"),
+        ("ann", "b", "baseline", "retired"),
+        ("ann", "c", "baseline", None),
+        ("cat", "a", "baseline", "cleared"),
+        ("cat", "c", "set", None),
+        ("eve", "c", "user_appeared", None),
+    ]
+
+
 def test_vanish_and_return_unchanged(case):
     assert case.events() == [
         (2, "1", "user_disappeared", None, None),
