@@ -1,6 +1,6 @@
 -- The law: what was known before the last pull, plus the events of the last pull, is the last pull. Day by day this proves
--- the whole log. Users are compared by one number that stands for all their values; a row here is a user whose values the
--- events say and the pull does not, or the other way round.
+-- the whole log. A row here is a value that differs from what was known before without the event that says so, or an event
+-- that says something else.
 -- (status has events of its own; assert_open_versions_are_the_last_pull looks after it.)
 with
 
@@ -41,12 +41,7 @@ users as (
 
 -- Also values that are hidden because the user or the attribute was away; at a bot's first pull, the baseline.
 known_before as (
-    select
-        versions.bot_id,
-        versions.chatfuel_user_id,
-        versions.attribute_name,
-        versions.attribute_value,
-        1 as sign,
+    select versions.*
     from versions
     inner join last_pulls
         on versions.bot_id = last_pulls.bot_id
@@ -69,93 +64,51 @@ last_events as (
             and events.pull_id = last_pulls.pull_id
 ),
 
--- An event takes the value before it away and puts the new one in its place.
-folded as (
-    select * from known_before
-    union all
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        old_value as attribute_value,
-        -1 as sign,
-    from last_events
-    where old_value is not null
-    union all
-    select
-        bot_id,
-        chatfuel_user_id,
-        attribute_name,
-        new_value as attribute_value,
-        1 as sign,
-    from last_events
-    where new_value is not null
-),
-
-last_attributes as (
-    select
-        observed_attributes.bot_id,
-        observed_attributes.attribute_name,
-    from observed_attributes
-    inner join last_pulls
-        on
-            observed_attributes.bot_id = last_pulls.bot_id
-            and observed_attributes.pull_id = last_pulls.pull_id
-),
-
-expected_users as (
-    select
-        folded.bot_id,
-        folded.chatfuel_user_id,
-        sum(folded.sign) as values_count,
-        sum(folded.sign * {{ hash_number(['folded.attribute_name', 'folded.attribute_value']) }}) as values_number,
-    from folded
-    inner join last_attributes
-        on
-            folded.bot_id = last_attributes.bot_id
-            and folded.attribute_name = last_attributes.attribute_name
-    group by folded.bot_id, folded.chatfuel_user_id
-),
-
-pulled_users as (
-    select
-        observed_values.bot_id,
-        observed_values.chatfuel_user_id,
-        count(*) as values_count,
-        sum({{ hash_number(['observed_values.attribute_name', 'observed_values.attribute_value']) }}) as values_number,
+pulled_values as (
+    select observed_values.*
     from observed_values
     inner join last_pulls
         on
             observed_values.bot_id = last_pulls.bot_id
             and observed_values.pull_id = last_pulls.pull_id
-    group by observed_values.bot_id, observed_values.chatfuel_user_id
 ),
 
-last_users as (
+-- Nearly all values are what they were, and only what is not needs an event.
+differences as (
     select
-        users.bot_id,
-        users.chatfuel_user_id,
-    from users
-    inner join last_pulls
-        on
-            users.bot_id = last_pulls.bot_id
-            and users.pull_id = last_pulls.pull_id
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        known_before.attribute_value as known_value,
+        pulled_values.attribute_value as pulled_value,
+    from known_before
+    full join pulled_values using (bot_id, chatfuel_user_id, attribute_name)
+    where known_before.attribute_value is distinct from pulled_values.attribute_value
+),
+
+-- Of users and attributes that are away, nothing is known but what was.
+news as (
+    select differences.*
+    from differences
+    inner join last_pulls using (bot_id)
+    inner join users using (bot_id, pull_id, chatfuel_user_id)
+    inner join observed_attributes using (bot_id, pull_id, attribute_name)
+),
+
+final as (
+    select
+        bot_id,
+        chatfuel_user_id,
+        attribute_name,
+        news.known_value,
+        last_events.old_value,
+        last_events.new_value,
+        news.pulled_value,
+    from news
+    full join last_events using (bot_id, chatfuel_user_id, attribute_name)
+    where
+        last_events.old_value is distinct from news.known_value
+        or last_events.new_value is distinct from news.pulled_value
 )
 
-select
-    last_users.bot_id,
-    last_users.chatfuel_user_id,
-    expected_users.values_count as folded_values,
-    pulled_users.values_count as pulled_values,
-from last_users
-left join expected_users
-    on
-        last_users.bot_id = expected_users.bot_id
-        and last_users.chatfuel_user_id = expected_users.chatfuel_user_id
-left join pulled_users
-    on
-        last_users.bot_id = pulled_users.bot_id
-        and last_users.chatfuel_user_id = pulled_users.chatfuel_user_id
-where
-    coalesce(expected_users.values_count, 0) <> coalesce(pulled_users.values_count, 0)
-    or coalesce(expected_users.values_number, 0) <> coalesce(pulled_users.values_number, 0)
+select * from final

@@ -1,5 +1,4 @@
--- A user has at most one value of an attribute at a time. Once a week, for all; assert_versions_do_not_overlap looks at
--- what the last pulls brought, every day.
+-- A user has at most one value of an attribute at a time: all of them, once a week.
 {{ config(tags=['weekly']) }}
 
 with

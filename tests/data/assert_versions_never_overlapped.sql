@@ -1,5 +1,5 @@
 -- Of one attribute of one user, no two versions ever held at the same time: all of history, once a week.
--- (assert_versions_do_not_overlap looks at what the last pulls brought, every day.)
+-- (Every day, the law compares the versions that hold with the last pull.)
 {{ config(tags=['weekly']) }}
 
 with

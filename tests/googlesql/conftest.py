@@ -17,6 +17,9 @@ from tests.pipeline.project import BuildError
 ALIASES = {"INTEGER": "INT64", "BIGINT": "INT64", "BOOLEAN": "BOOL", "VARCHAR": "STRING", "DOUBLE": "FLOAT64"}
 # What the analyser is not asked, each with the reason.
 NOT_ANALYSED = {"cost_per_model": "INFORMATION_SCHEMA is BigQuery's own: no catalogue here has it"}
+LITERAL = re.compile(r"'[^']*'|\b\d+\b")
+# dbt's own, around SQL that is sent again
+ASKS_FOR_COLUMNS = "where false and current_timestamp() = current_timestamp()"
 STEP_ROWS = re.compile(
     r"temp table chatfuel_step_rows as \(\n(.*?)\n\s*\);\n|from \(\n(.*)\n\s*\) as step_rows;", re.DOTALL
 )
@@ -69,9 +72,15 @@ def judged(story):
             columns = {field.name: ALIASES.get(field.field_type, field.field_type) for field in table.schema}
             oracle.define(on_bigquery_name(node), columns)
     rejected = []
+    analysed = set()
     builds = (story.first, story.second, story.clump)
-    for node, script in dict.fromkeys([*(s for b in builds for s in b.sent), *unit_tests, *queries.items()]):
+    for node, script in [*(s for b in builds for s in b.sent), *unit_tests, *queries.items()]:
         for statement in statements(script):
+            # one that differs in its literals alone says nothing new, and each takes a tenth of a second
+            form = (node, LITERAL.sub("", statement))
+            if form in analysed or ASKS_FOR_COLUMNS in statement:
+                continue
+            analysed.add(form)
             try:
                 oracle.analyse(node, statement)
             except RejectedError as error:

@@ -29,7 +29,7 @@ CORRUPTIONS = {
         f"delete from {EVENTS} where event_type = 'user_appeared' and observed_at = {LAST}",
         f"delete from {EVENTS} where event_type = 'user_disappeared' and observed_at = {LAST}",
     ],
-    "assert_versions_do_not_overlap": [
+    "assert_versions_never_overlapped": [
         f"update {VERSIONS} set valid_to = {LAST} + interval 1 day where valid_to = {LAST} and end_reason = 'changed'",
     ],
     "assert_one_open_version_per_attribute": [

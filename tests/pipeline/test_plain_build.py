@@ -11,6 +11,9 @@ import pytest
 from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import Project
 
+# one worker, one build
+pytestmark = pytest.mark.xdist_group("plain")
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, target_path):
