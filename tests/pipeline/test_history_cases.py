@@ -76,6 +76,13 @@ def test_a_bot_moves_to_the_panel(case):
         ("cat", "c", "set", None),
         ("eve", "c", "user_appeared", None),
     ]
+    # What the panel cannot know is null, and not nought; eve signed up, cat was there before.
+    kpis = case.rows(
+        "day(date), new_subscribers, blocked, blocked_total", "chatfuel.rpt_chatfuel__daily_kpis"
+    )
+    assert kpis == [(3, 0, None, None), (4, 1, None, None)]
+    base = case.rows("day(date), reachable_at_start, reachable_at_end", "chatfuel.rpt_chatfuel__daily_kpis")
+    assert base == [(3, 2, None), (4, None, None)]
 
 
 def test_vanish_and_return_unchanged(case):
