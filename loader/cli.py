@@ -342,8 +342,8 @@ def check(loader: _Loader) -> None:
     for what, trial in trials.items():
         try:
             found, code = trial(), 0
-        except LoaderError as error:
-            found, code = error.message, error.exit_code
+        except (LoaderError, OSError) as error:
+            found, code = str(error), getattr(error, "exit_code", LandingError.exit_code)
         loader.show(f"{'NO' if code else 'ok'}  {what}: {found}", check=what, ok=not code, found=found)
         codes.append(code)
     sys.exit(next(filter(None, codes), 0))

@@ -63,7 +63,8 @@ class Pull:
     @property
     def pull_id(self) -> str:
         """The moment as a name, 20240626T073000Z."""
-        return self.pulled_at.strftime(_PULL_ID)
+        # Of an early year, the system leaves out the zeros.
+        return self.pulled_at.strftime(_PULL_ID).zfill(len("20240626T073000Z"))
 
     @property
     def pull_date(self) -> date:

@@ -33,19 +33,17 @@ def scrub(text: str) -> str:
 
 
 class _Formatter(logging.Formatter):
+    def __init__(self, is_json: bool) -> None:
+        super().__init__("%(message)s" if is_json else "%(asctime)s %(levelname)s %(message)s")
+        self.is_json = is_json
+
     def format(self, record: logging.LogRecord) -> str:
         # The finished text, so that arguments and tracebacks are covered too.
-        return scrub(super().format(record))
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": scrub(super().format(record)),
-        }
+        text = scrub(super().format(record))
+        if not self.is_json:
+            return text
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds")
+        line = {"time": time, "level": record.levelname, "logger": record.name, "message": text}
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -72,8 +70,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 def show_error(message: str) -> None:
     """Tell a failure on standard error: a line for people, or a line of the log if that is JSON."""
-    formatter = logging.getLogger().handlers and logging.getLogger().handlers[0].formatter
-    if isinstance(formatter, _JsonFormatter):
+    if any(getattr(handler.formatter, "is_json", False) for handler in logging.getLogger().handlers):
         logging.getLogger("loader").error(message)
     else:
         say(f"Error: {scrub(message)}", err=True)
@@ -82,8 +79,6 @@ def show_error(message: str) -> None:
 def log_to_stderr(log_format: str = "text") -> None:
     """Send the loader's log, and warnings of the libraries, to standard error; as ``text`` or ``json``."""
     handler = _Handler()
-    handler.setFormatter(
-        _JsonFormatter() if log_format == "json" else _Formatter("%(asctime)s %(levelname)s %(message)s")
-    )
+    handler.setFormatter(_Formatter(is_json=log_format == "json"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("loader").setLevel(logging.INFO)

@@ -8,15 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 from dotenv import dotenv_values
 
 from loader.errors import ConfigurationError
 from loader.logs import hide
 
-T = TypeVar("T")
+_ADDRESS = re.compile(
+    r"https?://([\w-]{1,63}(\.[\w-]{1,63})*|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?(/[\w.~/-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 SURFACES = ("classic", "panel")
 CHANNELS = ("facebook", "instagram", "whatsapp", "tiktok", "widget")
 
@@ -117,7 +119,7 @@ class Settings:
         return bool(self._token and self._bot_ids)
 
 
-def _needed(value: T, message: str) -> T:
+def _needed(value: Any, message: str) -> Any:
     if not value:
         raise ConfigurationError(message)
     return value
@@ -222,14 +224,10 @@ def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> 
 
 
 def _address(values: Mapping[str, str], name: str, default: str) -> str:
-    address = values.get(name, default).rstrip("/")
-    try:
-        parts = urlsplit(address)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_address, parts = False, urlsplit("")
-    # Never shown whole: it may hold a password.
-    if not is_address or "@" in parts.netloc:
+    address = values.get(name, default).strip().rstrip("/")
+    found = _ADDRESS.fullmatch(address)
+    # Never shown: it may hold a password.
+    if not found or not 0 < int(found["port"] or 443) < 65536:
         raise ConfigurationError(
             f"{name} is no address. Set it to one like {default}, without name and password."
         )

@@ -16,9 +16,10 @@ _parse = Dialect.parse
 def _parsed(dialect: type[Dialect], sql: str, options: tuple) -> list:
     found = _parse(dialect(), sql, **dict(options))
     for node in (node for expression in found if expression for node in expression.walk()):
-        # where it stood in the text, which takes longer to copy than the rest
+        # where it stood in the text, and beside which comments: it takes longer to copy than the rest
         meta = {name: value for name, value in node.meta.items() if name not in POSITIONS}
         node._meta = meta or None
+        node.comments = None
     return found
 
 

@@ -63,7 +63,9 @@ def test_what_an_interrupted_run_left_is_removed(landed, tmp_path):
 
 def test_no_cell_that_a_subscriber_can_write_keeps_a_person_in(tmp_path):
     written = ["x" * 200_000, "\n" * 150_000, "a\rb", "\x01\x00", 'it is "so"']
-    chunk = chunk_csv(["note"], [["17", value] for value in written] + [["5", value] for value in written])
+    chunk = chunk_csv(
+        ["note"], [["17", value] for value in written] + [["5", f"17 {value}"] for value in written]
+    )
     folder = land(tmp_path / "landing", users=users_csv(["17", "5"]), chunks=[chunk], names=[["note"]])
     assert forget(folder, "17") == 1 + len(written)
     assert (

@@ -1,5 +1,6 @@
 """A landing zone that others write to: what is not ours is left alone, what is ours and damaged is named."""
 
+import errno
 import json
 import operator
 import shutil
@@ -127,8 +128,10 @@ def test_a_moment_that_cannot_be_right_is_refused(run, moment):
     assert "Traceback" not in result.output
 
 
-def test_a_moment_before_2015_is_taken_by_force(pull, query):
-    assert pull("--as-of", "2014-06-03T07:30:00Z", "--force").exit_code == 0
+@pytest.mark.parametrize("year", ["2014", "0224"])
+def test_a_moment_before_2015_is_taken_by_force(pull, run, year):
+    assert pull("--as-of", f"{year}-06-03T07:30:00Z", "--force").exit_code == 0
+    assert f"{year}0603T073000Z     yes     yes" in run("pulls").stdout
 
 
 def test_a_ratio_is_a_number(run):
@@ -142,6 +145,18 @@ def test_what_is_not_ours_is_mentioned_and_left_alone(pull, run, tmp_path):
     (tmp_path / "landing" / "manifest.json").write_text("mine")
     assert "not the loader's: 'X.bak', 'link', 'manifest.json'" in run("check").stdout
     assert (tmp_path / "landing" / "X.bak").exists()
+
+
+def test_a_landing_zone_that_changes_while_it_is_checked_is_one_line_of_the_check(run, monkeypatch):
+    def gone(*_):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "users.csv.gz")
+
+    monkeypatch.setattr("loader.landing.Landing.size", gone)
+    result = run("check")
+    assert result.exit_code == 2
+    (wrong,) = [line for line in result.stdout.splitlines() if line.startswith("NO  ")]
+    assert "users.csv.gz" in wrong
+    assert len(result.stdout.splitlines()) == 6
 
 
 def test_a_refusal_whose_cause_is_gone_is_gone(pull, run, query, folder, tmp_path):

@@ -87,11 +87,31 @@ def test_a_bot_id_that_would_leave_the_landing_zone_is_refused(monkeypatch, bot_
         read_settings()
 
 
-@pytest.mark.parametrize("url", ["dashboard.chatfuel.com", "ftp://host", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "dashboard.chatfuel.com",
+        "ftp://host",
+        "https://",
+        "https://..",
+        "http://a b",
+        "http://h\r\nX: y",
+        f"http://{'a' * 64}.b",
+        "https://h/?x=1",
+    ],
+)
 def test_a_base_url_that_is_none_is_refused(monkeypatch, url):
     monkeypatch.setenv("CHATFUEL_BASE_URL", url)
     with pytest.raises(ConfigurationError, match="CHATFUEL_BASE_URL"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "http://[::1]:1", "https://a-b.example.com/x/y", "http://my_proxy"]
+)
+def test_a_base_url_may_have_a_port_and_a_path(monkeypatch, url):
+    monkeypatch.setenv("CHATFUEL_BASE_URL", url)
+    assert read_settings().base_url == url
 
 
 def test_a_slash_at_the_end_of_the_base_url_does_not_matter(monkeypatch):

@@ -1,12 +1,15 @@
 """Fills `dbt_packages/`: from the dbt hub, or from this folder where the hub cannot be reached.
 
-Run by `make setup`, in the project's folder. It needs dbt in the same environment, and nothing else.
+Run by `make setup`, in the project's folder; in a project that installs this one by path (`local:`), in place of `dbt deps`.
+It needs dbt in the same environment, and nothing else.
 """
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import yaml
 
 OFFLINE_PACKAGES = Path(__file__).parent
 INSTALLED_PACKAGES = Path("dbt_packages")
@@ -37,10 +40,19 @@ def main():
 
 
 def install_offline_packages():
-    """Puts the offline packages in the place of all that `dbt_packages/` held."""
-    shutil.rmtree(INSTALLED_PACKAGES, ignore_errors=True)
-    for project_file in OFFLINE_PACKAGES.glob("*/dbt_project.yml"):
-        shutil.copytree(project_file.parent, INSTALLED_PACKAGES / project_file.parent.name)
+    """Puts the offline packages, and those that packages.yml has by path, in the place of their namesakes."""
+    entries = yaml.safe_load(Path("packages.yml").read_text())["packages"]
+    local = [Path(entry["local"]) for entry in entries if "local" in entry]
+    for folder in (*OFFLINE_PACKAGES.glob("*/"), *local):
+        if (folder / "dbt_project.yml").is_file():
+            name = yaml.safe_load((folder / "dbt_project.yml").read_text())["name"]
+            place = INSTALLED_PACKAGES / name
+            place.unlink() if place.is_symlink() else shutil.rmtree(place, ignore_errors=True)
+            if folder in local:
+                INSTALLED_PACKAGES.mkdir(exist_ok=True)
+                place.symlink_to(folder.resolve())
+            else:
+                shutil.copytree(folder, place)
     print(
         "dbt packages: the hub cannot be reached, so tests/offline_packages/ takes their place "
         "(enough for everything here; `dbt deps` fetches the real ones)."

@@ -107,11 +107,22 @@ def test_offline_packages_where_the_hub_does_not_answer_in_time(install, project
     assert names(project) == set(HUB_NAMES)
 
 
-def test_offline_packages_take_the_place_of_what_was_there(install, project, monkeypatch):
-    (project / "dbt_packages/stale").mkdir(parents=True)
+def test_offline_packages_take_the_place_of_their_namesakes_alone(install, project, monkeypatch):
+    for name in ("dbt_utils/stale", "another"):
+        (project / "dbt_packages" / name).mkdir(parents=True)
     monkeypatch.setattr(install, "TIMEOUT_SECONDS", 0.01)
     install.main()
-    assert not (project / "dbt_packages/stale").exists()
+    assert not (project / "dbt_packages/dbt_utils/stale").exists()
+    assert (project / "dbt_packages/another").exists()
+
+
+def test_a_project_that_has_this_package_by_path_gets_it_and_what_it_needs(install, project, monkeypatch):
+    (project / "packages.yml").write_text(f"packages: [local: {ROOT}]")
+    monkeypatch.setattr(install, "TIMEOUT_SECONDS", 0.01)
+    for _ in range(2):
+        install.main()
+    assert names(project) == {"chatfuel", *HUB_NAMES}
+    assert (project / "dbt_packages/chatfuel").readlink() == ROOT
 
 
 def test_a_fault_in_packages_yml_is_not_hidden(install, project, hub):

@@ -158,8 +158,12 @@ class Project:
 
     def tables(self) -> dict[str, list[tuple]]:
         """All rows of every table that the project builds."""
-        names = self.query(
-            "select schema_name || '.' || table_name from duckdb_tables() where schema_name like 'chatfuel%' "
-            "and schema_name not in ('chatfuel_raw', 'chatfuel_utilities') order by all"
-        )
-        return {name: self.table(name) for (name,) in names}
+        with self.connect() as connection:
+            names = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() where schema_name like 'chatfuel%' "
+                "and schema_name not in ('chatfuel_raw', 'chatfuel_utilities') order by all"
+            ).fetchall()
+            # on one connection: to open the file takes longer than to read a table
+            return {
+                name: connection.execute(f"select * from {name} order by all").fetchall() for (name,) in names
+            }
