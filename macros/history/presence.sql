@@ -3,8 +3,9 @@
 
   key: the column beside bot_id whose presence is told.
   observed: the relation that holds one row per pull and key.
+  stays_on: the surface on which a key that is no longer observed stays: it shows only those that there is a value of.
 #}
-{% macro presence_of(key, observed) -%}
+{% macro presence_of(key, observed, stays_on='') -%}
 with
 
 {{ readable_new_pulls() }},
@@ -42,7 +43,7 @@ started_runs as (
         pulls.pulled_at as valid_from,
         cast(null as timestamp) as valid_to,
         case
-            when pulls.previous_pulled_at is null then 'baseline'
+            when pulls.previous_pulled_at is null or pulls.is_of_new_surface then 'baseline'
             when known_keys.bot_id is null then 'appeared'
             else 'returned'
         end as start_reason,
@@ -79,7 +80,11 @@ ended_runs as (
         on
             open_runs.bot_id = observed.bot_id
             and open_runs.{{ key }} = observed.{{ key }}
-    where observed.bot_id is null
+    where
+        observed.bot_id is null
+        {%- if stays_on %}
+        and (coalesce(pulls.surface, '') <> '{{ stays_on }}' or pulls.is_of_new_surface)
+        {%- endif %}
 ),
 
 final as (
@@ -112,5 +117,30 @@ pulls as (
                     and users.pull_id = pulls.pull_id
             )
         )
+)
+{%- endmacro %}
+
+{#
+  The CTE `attributes_in_pull`, after `pulls` and `attribute_presence`: the attributes of which the new pulls say something. On
+  the panel also those that it lists no more, because nobody has a value.
+#}
+{% macro attributes_in_pull() -%}
+attributes_in_pull as (
+    select
+        bot_id,
+        attribute_name,
+    from {{ ref('int_chatfuel__observed_attributes') }}
+    where {{ in_new_pulls() }}
+    union distinct
+    select
+        attribute_presence.bot_id,
+        attribute_presence.attribute_name,
+    from attribute_presence
+    inner join pulls
+        on
+            attribute_presence.bot_id = pulls.bot_id
+            and attribute_presence.valid_from <= pulls.pulled_at
+            and attribute_presence.ended_at > pulls.pulled_at
+    where pulls.surface = 'panel'
 )
 {%- endmacro %}

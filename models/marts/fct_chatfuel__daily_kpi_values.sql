@@ -98,7 +98,14 @@ by_platform as (
         calendar.platform,
         -- a day without a pull is a gap; so are those before the KPI was counted, but for what carries its own time
         case
-            when calendar.pull_count > 0 and kpi_totals.total_users is not null then coalesce(daily_users.users, 0)
+            when
+                calendar.pull_count > 0
+                and (
+                    kpi_totals.total_users is not null
+                    -- who signed up is known on the panel too, though not who can be reached
+                    or (kpi_totals.bot_id is not null and calendar.kpi = 'new_subscribers')
+                )
+                then coalesce(daily_users.users, 0)
             when calendar.pull_count > 0 then daily_users.users
         end as users,
         kpi_totals.total_users,

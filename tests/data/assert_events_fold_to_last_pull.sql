@@ -34,6 +34,11 @@ observed_attributes as (
     where {{ is_of_last_pulls('pull_date') }}
 ),
 
+attribute_presence as (
+    select * from {{ ref('int_chatfuel__attribute_presence') }}
+    where valid_to is null
+),
+
 users as (
     select * from {{ ref('stg_chatfuel__users') }}
     where {{ is_of_last_pulls('pull_date') }}
@@ -73,6 +78,22 @@ pulled_values as (
             and observed_values.pull_id = last_pulls.pull_id
 ),
 
+-- On the panel also attributes that it lists no more, because nobody has a value.
+attributes_of_last_pulls as (
+    select
+        bot_id,
+        pull_id,
+        attribute_name,
+    from observed_attributes
+    union distinct
+    select
+        last_pulls.bot_id,
+        last_pulls.pull_id,
+        attribute_presence.attribute_name,
+    from last_pulls
+    inner join attribute_presence using (bot_id)
+),
+
 -- Nearly all values are what they were, and only what is not needs an event.
 differences as (
     select
@@ -92,7 +113,7 @@ news as (
     from differences
     inner join last_pulls using (bot_id)
     inner join users using (bot_id, pull_id, chatfuel_user_id)
-    inner join observed_attributes using (bot_id, pull_id, attribute_name)
+    inner join attributes_of_last_pulls using (bot_id, pull_id, attribute_name)
 ),
 
 final as (

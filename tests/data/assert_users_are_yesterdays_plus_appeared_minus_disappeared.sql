@@ -42,4 +42,7 @@ left join movements
     on
         last_pulls.bot_id = movements.bot_id
         and last_pulls.pull_id = movements.pull_id
-where before.users_rows + coalesce(movements.net_users, 0) <> now.users_rows
+where
+    -- whom a new surface shows for the first time is no news
+    before.surface = now.surface
+    and before.users_rows + coalesce(movements.net_users, 0) <> now.users_rows

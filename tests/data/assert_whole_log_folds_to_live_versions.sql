@@ -10,6 +10,8 @@ baseline as (
     where
         start_reason = 'baseline'
         and attribute_name <> 'status'
+    -- a bot that moves to another surface has a baseline there too
+    qualify row_number() over (partition by bot_id, chatfuel_user_id, attribute_name order by valid_from desc) = 1
 ),
 
 live_versions as (
@@ -36,7 +38,9 @@ folded as (
         coalesce(baseline.chatfuel_user_id, last_events.chatfuel_user_id) as chatfuel_user_id,
         coalesce(baseline.attribute_name, last_events.attribute_name) as attribute_name,
         case
-            when last_events.event_key is null then baseline.attribute_value else last_events.new_value
+            when last_events.event_key is null or baseline.valid_from > last_events.observed_at
+                then baseline.attribute_value
+            else last_events.new_value
         end as attribute_value,
     from baseline
     full join last_events

@@ -33,6 +33,7 @@ class Pull:
         block_filters: for every broadcast id the block as Chatfuel serves it.
         segments: names by id.
         source: `api`, or `import` for a saved export.
+        surface: `classic` or `panel`.
     """
 
     pulled_at: str
@@ -45,6 +46,7 @@ class Pull:
     block_filters: dict[str, dict | None] = field(default_factory=dict)
     segments: dict[str, str] = field(default_factory=dict)
     source: str = "api"
+    surface: str = "classic"
 
     @property
     def pull_id(self) -> str:
@@ -159,7 +161,7 @@ def _rows_of(pull: Pull) -> dict[str, list[dict]]:
     for segment_id, name in pull.segments.items():
         rows["segments"].append({"segment_id": segment_id, "segment_name": name})
     counts = {f"{table}_rows": len(table_rows) for table, table_rows in rows.items() if table != "pulls"}
-    rows["pulls"].append({"source": pull.source, "loader_version": "test", **counts})
+    rows["pulls"].append({"source": pull.source, "surface": pull.surface, "loader_version": "test", **counts})
     own = {
         "pull_id": pull.pull_id,
         "pull_date": pull.pulled_at[:10],

@@ -10,6 +10,12 @@ NASTY = ["a,b", 'say "no"', "two\nlines", "naïve 🙂", "NA", "null", "007", "1
 
 # Each case: its pulls in order. A pull is (when, users) or a Pull.
 CASES = {
+    # cat was never seen before; dan is not shown any more; `b` is of the old surface alone, `c` of the panel
+    "a_bot_moves_to_the_panel": [
+        (DAY_1, {"ann": user(a="x", b="y"), "dan": user()}),
+        Pull(DAY_2, {"ann": {"a": "x", "c": "z"}, "cat": {"a": "x"}}, surface="panel"),
+        Pull(DAY_3, {"ann": {"c": "z"}, "cat": {"c": "z"}, "eve": {"c": "z"}}, surface="panel"),
+    ],
     # ann leaves blocked and comes back reachable, after a gap of a year; bob blocks and unblocks on one day
     "base_adds_up_across_a_gap": [
         (DAY_1, {"ann": user(), "bob": user(), "cid": user(), "eve": user(status="blocked")}),

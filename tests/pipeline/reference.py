@@ -93,6 +93,7 @@ class _Bot:
         self.versions: list[Version] = []
         self.events: list[tuple] = []
         self.previous: datetime | None = None
+        self.surface, self.is_moved, self.catalogue = "", False, set()
         self.present: set[str] = set()
         self.last_present: dict[str, datetime] = {}
         self.last_seen: dict[str, datetime] = {}
@@ -105,7 +106,15 @@ class _Bot:
         now = datetime.fromisoformat(pull.pulled_at)
         first = self.previous is None
         known = set(self.last_present)
-        catalogue = {*pull.attributes, *PROFILE_FIELDS} - {*VOLATILE}
+        self.is_moved = not first and pull.surface != self.surface
+        catalogue = {*pull.attributes} - {*VOLATILE}
+        if pull.surface == "classic":
+            catalogue |= {*PROFILE_FIELDS}
+        listed = catalogue
+        if pull.surface == "panel" and not self.is_moved:
+            # what nobody has any more the panel does not list
+            catalogue = listed | self.catalogue
+        self.surface, self.catalogue = pull.surface, catalogue
         new: list[tuple] = []
 
         for broadcast_id, (sent_at, users) in sorted(pull.recipients.items()):
@@ -137,7 +146,7 @@ class _Bot:
         for user in self.present - set(pull.users):
             new.append((user, "user_disappeared", None, None, None, self.previous, None, None))
         for user, values in pull.users.items():
-            if not first and user not in self.present:
+            if not first and not self.is_moved and user not in self.present:
                 new.append((user, "user_appeared", None, None, None, self.previous, None, None))
                 if user not in known:
                     signed_up = values.get("signed up")
@@ -149,9 +158,8 @@ class _Bot:
                     new.append((user, "user_seen", None, None, None, self.previous, seen_at, None))
                 self.last_seen[user] = seen_at
             for attribute in catalogue:
-                new += self._observe(
-                    pull.bot_id, now, user, attribute, values.get(attribute) or None, user not in known
-                )
+                value = (attribute in listed and values.get(attribute)) or None
+                new += self._observe(pull.bot_id, now, user, attribute, value, user not in known)
 
         for user, event_type, attribute, old, value, after, occurred_at, broadcast_id in new:
             receipts = [receipt for receipt in self.received[user] if now - ATTRIBUTION <= receipt[0] < now]
@@ -177,7 +185,7 @@ class _Bot:
         if last is None or last[1] is None:
             if value is None:
                 return []
-            if last is None and self.previous is None:
+            if self.previous is None or self.is_moved:
                 reason = "baseline"
             elif last is None and is_new_user:
                 reason = "user_appeared"

@@ -58,6 +58,33 @@ class Case:
         )
 
 
+def test_a_bot_moves_to_the_panel(case):
+    assert case.events() == [
+        (2, "dan", "user_disappeared", None, None),
+        (3, "ann", "attribute_cleared", "x", None),
+        (3, "cat", "attribute_cleared", "x", None),
+        (3, "cat", "attribute_set", None, "z"),
+        (3, "eve", "attribute_set", None, "z"),
+        (3, "eve", "user_appeared", None, None),
+        (3, "eve", "user_signed_up", None, None),
+    ]
+    assert case.versions("chatfuel_user_id, attribute_name, start_reason, end_reason") == [
+        ("ann", "a", "baseline", "cleared"),
+        ("ann", "b", "baseline", "retired"),
+        ("ann", "c", "baseline", None),
+        ("cat", "a", "baseline", "cleared"),
+        ("cat", "c", "set", None),
+        ("eve", "c", "user_appeared", None),
+    ]
+    # What the panel cannot know is null, and not nought; eve signed up, cat was there before.
+    kpis = case.rows(
+        "day(date), new_subscribers, blocked, blocked_total", "chatfuel.rpt_chatfuel__daily_kpis"
+    )
+    assert kpis == [(3, 0, None, None), (4, 1, None, None)]
+    base = case.rows("day(date), reachable_at_start, reachable_at_end", "chatfuel.rpt_chatfuel__daily_kpis")
+    assert base == [(3, 2, None), (4, None, None)]
+
+
 def test_vanish_and_return_unchanged(case):
     assert case.events() == [
         (2, "1", "user_disappeared", None, None),

@@ -26,8 +26,12 @@ def bot(bot_id, seed):
     random = Random(f"{seed} {bot_id}")
     pulls, builds = [], []
     pulled_at = START
+    surfaces = random.choice([["classic"], ["classic"], ["panel"], ["classic", "panel"]])
+    surface = surfaces.pop(0)
     for number in range(random.randint(2, 6)):
         pulled_at += timedelta(hours=random.choice([5, 24, 24, 24, 72]))
+        if number and surfaces and random.randrange(2):
+            surface = surfaces.pop(0)
         catalogue = [name for name in ATTRIBUTES if random.randrange(5)]
         users = {}
         for user in USERS:
@@ -45,7 +49,7 @@ def bot(bot_id, seed):
                 sent_at.isoformat(" "),
                 [user for user in USERS if random.randrange(2)],
             )
-        pulls.append(Pull(pulled_at.isoformat(" "), users, catalogue, recipients, bot_id))
+        pulls.append(Pull(pulled_at.isoformat(" "), users, catalogue, recipients, bot_id, surface=surface))
         builds.append(random.randrange(2))
     return pulls, builds
 

@@ -24,10 +24,15 @@ CHANGELOG = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text
 
 
 def told(project):
-    """What releases told whole: of their pulls, no cohort is known by platform, and no step of an event."""
+    """What releases told whole: of their pulls, no cohort is known by platform, no step of an event, and no surface."""
     tables = {name: rows for name, rows in facts(project).items() if "cohort_states" not in name}
     events = "chatfuel.fct_chatfuel__user_events"
-    return tables | {events: project.query(f"select * exclude (engagement_step) from {events} order by all")}
+    pulls = "chatfuel_intermediate.int_chatfuel__pulls"
+    later = {events: "engagement_step", pulls: "surface, is_of_new_surface"}
+    return tables | {
+        table: project.query(f"select * exclude ({columns}) from {table} order by all")
+        for table, columns in later.items()
+    }
 
 
 @pytest.mark.xdist_group("days")

@@ -8,5 +8,6 @@
     )
 }}
 
--- One row per bot, attribute and uninterrupted run of pulls that list the attribute.
-{{ presence_of('attribute_name', observed=ref('int_chatfuel__observed_attributes')) }}
+-- One row per bot, attribute and uninterrupted run of pulls that list the attribute. The panel lists it only while some
+-- user has a value: there it stays, and its values were cleared.
+{{ presence_of('attribute_name', observed=ref('int_chatfuel__observed_attributes'), stays_on='panel') }}

@@ -35,14 +35,6 @@ users_in_pull as (
     where {{ in_new_pulls() }}
 ),
 
-attributes_in_pull as (
-    select distinct
-        bot_id,
-        attribute_name,
-    from {{ ref('int_chatfuel__observed_attributes') }}
-    where {{ in_new_pulls() }}
-),
-
 user_presence as (
     select *, {{ open_ended('valid_to') }} as ended_at
     from {{ ref('int_chatfuel__user_presence') }}
@@ -52,6 +44,8 @@ attribute_presence as (
     select *, {{ open_ended('valid_to') }} as ended_at
     from {{ ref('int_chatfuel__attribute_presence') }}
 ),
+
+{{ attributes_in_pull() }},
 
 -- What holds, and the last known values of users and attributes that are away.
 known_versions as {{ inlined() }} (
@@ -87,7 +81,9 @@ outcomes as (
         case
             when differences.new_value = differences.known_value then 'observed_again'
             when differences.new_value is not null and differences.known_value is not null then 'changed'
-            when differences.new_value is not null and pulls.previous_pulled_at is null then 'baseline'
+            when
+                differences.new_value is not null and (pulls.previous_pulled_at is null or pulls.is_of_new_surface)
+                then 'baseline'
             when differences.new_value is not null and first_presence.bot_id is not null then 'user_appeared'
             when differences.new_value is not null then 'set'
             when users_in_pull.bot_id is null then 'user_disappeared'
@@ -145,7 +141,9 @@ started_versions as (
         attribute_name,
         outcomes.new_value as attribute_value,
         case when outcomes.outcome = 'changed' then outcomes.known_value end as previous_value,
-        coalesce(gone.previous_pulled_at, outcomes.previous_pulled_at) as observed_after,
+        case
+            when outcomes.outcome <> 'baseline' then coalesce(gone.previous_pulled_at, outcomes.previous_pulled_at)
+        end as observed_after,
         outcomes.pulled_at as valid_from,
         cast(null as timestamp) as valid_to,
         outcomes.outcome as start_reason,

@@ -25,7 +25,7 @@ fields as (
     {%- endfor %}
 ),
 
--- The users export holds these fields whether the catalogue lists them or not.
+-- The old surface's users export holds these fields whether the catalogue lists them or not.
 profile_fields as (
     select
         pulls.bot_id,
@@ -35,7 +35,7 @@ profile_fields as (
         fields.attribute_name,
     from pulls
     cross join fields
-    where pulls.source = 'api'
+    where pulls.source = 'api' and coalesce(pulls.surface, 'classic') = 'classic'
 ),
 
 unlisted as (

@@ -1,6 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
+        on_schema_change='append_new_columns',
         meta={'all_pulls_at_once': true, 'pulls': 'stg_chatfuel__pulls', 'started_at': 'pulled_at'},
     )
 }}
@@ -13,6 +14,10 @@ with
 ledger as (
     select * from {{ ref('stg_chatfuel__pulls') }}
     where {{ in_new_pulls() }}
+),
+
+all_ledgered as (
+    select * from {{ ref('stg_chatfuel__pulls') }}
 ),
 
 pulls_with_users as (
@@ -40,6 +45,7 @@ new_pulls as (
         ledger.pulled_at,
         ledger.source,
         ledger.users_rows,
+        ledger.surface,
         last_pulls.pulled_at as last_pulled_at,
         coalesce(last_pulls.pull_number, 0) as last_pull_number,
     from ledger
@@ -60,6 +66,7 @@ numbered as (
         pulled_at,
         source,
         users_rows,
+        surface,
         last_pull_number + row_number() over (partition by bot_id order by pulled_at) as pull_number,
         coalesce(lag(pulled_at) over (partition by bot_id order by pulled_at), last_pulled_at) as previous_pulled_at,
     from new_pulls
@@ -67,16 +74,22 @@ numbered as (
 
 final as (
     select
-        bot_id,
-        pull_id,
-        pull_date,
-        pulled_at,
-        source,
-        users_rows,
-        pull_number,
-        previous_pulled_at,
-        {{ local_date(midpoint('previous_pulled_at', 'pulled_at')) }} as activity_date,
+        numbered.bot_id,
+        numbered.pull_id,
+        numbered.pull_date,
+        numbered.pulled_at,
+        numbered.source,
+        numbered.users_rows,
+        numbered.pull_number,
+        numbered.previous_pulled_at,
+        {{ local_date(midpoint('numbered.previous_pulled_at', 'numbered.pulled_at')) }} as activity_date,
+        numbered.surface,
+        coalesce(numbered.surface <> pulls_before.surface, false) as is_of_new_surface,
     from numbered
+    left join all_ledgered as pulls_before
+        on
+            numbered.bot_id = pulls_before.bot_id
+            and numbered.previous_pulled_at = pulls_before.pulled_at
 )
 
 select * from final

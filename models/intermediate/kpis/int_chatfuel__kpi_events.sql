@@ -53,12 +53,19 @@ counted_events as (
         new_events.*,
         'new_subscribers' as kpi,
     from new_events
-    inner join reachable_users
+    inner join pulls
+        on
+            new_events.bot_id = pulls.bot_id
+            and new_events.pull_id = pulls.pull_id
+    left join reachable_users
         on
             new_events.bot_id = reachable_users.bot_id
             and new_events.pull_id = reachable_users.pull_id
             and new_events.chatfuel_user_id = reachable_users.chatfuel_user_id
-    where new_events.event_type = 'user_signed_up'
+    where
+        new_events.event_type = 'user_signed_up'
+        -- the panel does not know whom the bot can reach
+        and (reachable_users.bot_id is not null or pulls.surface = 'panel')
 ),
 
 final as (

@@ -5,7 +5,7 @@
     )
 }}
 
--- One row per pull, KPI and platform: how many users met its rule at that pull.
+-- One row per pull, KPI and platform: how many users met its rule at that pull; null of what the panel cannot know.
 with
 
 pulls as (
@@ -76,7 +76,10 @@ final as (
         pulls.activity_date,
         kpis.kpi,
         platforms.platform,
-        coalesce(totals.total_users, 0) as total_users,
+        case
+            when kpis.kpi not in ('new_subscribers', 'blocked') or coalesce(pulls.surface, 'classic') = 'classic'
+                then coalesce(totals.total_users, 0)
+        end as total_users,
     from pulls
     cross join kpis
     cross join platforms
