@@ -116,7 +116,11 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for name, table in raw_tables().items():
         columns = ", ".join(f"{c.name} {_TYPES[c.type]}" for c in (*pull_columns(), *table.columns))
         connection.execute(f"create table if not exists {RAW_SCHEMA}.{name} ({columns})")
-        # A table of an older loader has not all of them.
+    listed = f"select table_name, column_name from duckdb_columns() where schema_name = '{RAW_SCHEMA}'"
+    there = set(connection.execute(listed).fetchall())
+    # A table of an older loader has not all of them.
+    for name, table in raw_tables().items():
         for column in table.columns:
-            add = f"alter table {RAW_SCHEMA}.{name} add column if not exists"
-            connection.execute(f"{add} {column.name} {_TYPES[column.type]}")
+            if (name, column.name) not in there:
+                add = f"alter table {RAW_SCHEMA}.{name} add column"
+                connection.execute(f"{add} {column.name} {_TYPES[column.type]}")
