@@ -4,6 +4,8 @@ import gzip
 import subprocess
 import sys
 
+import duckdb
+
 from sandbox.server import json_response
 from tests.loader.conftest import PULL_ID
 from tests.loader.helpers import TABLES, graphql
@@ -44,6 +46,14 @@ def test_counts_in_the_warehouse_must_equal_counts_landed(pull, query, monkeypat
     assert result.exit_code == 7
     assert "attributes has -1 rows" in result.stderr
     assert query("select pull_id from pulls") == [(PULL_ID,)]
+
+
+def test_a_warehouse_of_an_older_loader_gets_the_columns_that_are_new(pull, query, tmp_path):
+    pull()
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("alter table chatfuel_raw.pulls drop column surface")
+    assert pull("--as-of", "2024-06-04T07:30:00Z").exit_code == 0
+    assert query("select surface from pulls order by pulled_at") == [(None,), ("classic",)]
 
 
 def test_a_pull_that_landed_is_loaded_without_asking_again(pull, query, tamper, tmp_path):
