@@ -61,7 +61,7 @@ class Estimate:
         # a test is compiled, a model is what ran
         paths = [path for kind in ("compiled", "run") for path in (target / kind / "chatfuel").rglob("*.sql")]
         self._files = {path.stem: path for path in paths if path.is_file()}
-        raw = yaml.safe_load(Path("loader/raw_schema.yml").read_text())
+        raw = yaml.safe_load(Path("loader/raw_schema.yml").read_text("utf-8"))
         self._schema, self._partitions, self._views = {}, {}, {}
         for table, definition in raw["tables"].items():
             self._schema[table] = {

@@ -65,7 +65,7 @@ _HEADER = (
 
 def main() -> None:
     """Write the generated files of the LookML project."""
-    for name, text in generate(json.loads(MANIFEST.read_text())).items():
+    for name, text in generate(json.loads(MANIFEST.read_text("utf-8"))).items():
         path = HERE / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -18,9 +18,9 @@ import filelock  # noqa: F401
 import google.cloud.storage  # noqa: F401
 import pandas  # noqa: F401 (duckdb and pyarrow use it where there is one)
 
-import loader.bucket
-import loader.chatfuel
-import loader.pull
+import loader.bucket  # noqa: F401
+import loader.chatfuel  # noqa: F401
+import loader.pull  # noqa: F401
 import loader.warehouse.duckdb  # noqa: F401
 from loader import cli
 
