@@ -385,7 +385,7 @@ class PullFolder:
             RefusedError: It is damaged or missing.
         """
         path, where = self.path / landed.name, f"{self.landing.name}/{self.name / landed.name}"
-        if not path.exists():
+        if not path.is_file():
             raise RefusedError(f"{where} is missing from the landing zone. Restore it, or pull again.")
         if _digest(path) != landed.sha256:
             raise RefusedError(f"{where} is damaged: its SHA-256 differs. Restore it, or pull again.")

@@ -1,5 +1,8 @@
 """From landed responses to rows: what must come out whole, and what must be refused."""
 
+import os
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -276,6 +279,15 @@ def test_a_damaged_file_is_found_by_its_hash_and_named(rows, tmp_path):
 def test_a_missing_file_is_named(rows, tmp_path):
     folder = land(tmp_path / "landing", **one_user("x"))
     (folder.path / "users.csv.gz").unlink()
+    with pytest.raises(RefusedError, match=r"users\.csv\.gz is missing"):
+        convert(folder, tmp_path)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_so_is_one_in_whose_place_is_something_else_which_is_not_waited_for(tmp_path, make):
+    folder = land(tmp_path / "landing", **one_user("x"))
+    (folder.path / "users.csv.gz").unlink()
+    make(folder.path / "users.csv.gz")
     with pytest.raises(RefusedError, match=r"users\.csv\.gz is missing"):
         convert(folder, tmp_path)
 
