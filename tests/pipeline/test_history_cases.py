@@ -267,10 +267,8 @@ def test_two_broadcasts_received(case):
 
 
 def test_broadcast_too_long_ago(case):
-    assert case.events("event_type, broadcast_id") == [
-        ("attribute_changed", None),
-        ("broadcast_received", "b1"),
-    ]
+    events = case.events("event_type, broadcast_id")
+    assert events == [("attribute_changed", None), ("broadcast_received", "b1")]
 
 
 def test_counters_that_grow(case):
@@ -289,10 +287,8 @@ def test_broadcast_without_entry(case):
 
 
 def test_two_broadcasts_in_one_second(case):
-    assert case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts") == [
-        ("b1", 10),
-        ("b2", 20),
-    ]
+    rows = case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts")
+    assert rows == [("b1", 10), ("b2", 20)]
 
 
 def test_audiences(case):
