@@ -199,19 +199,18 @@ class Panel(Chatfuel):
             f" {_ROLE} Nothing was loaded: who is hidden would read as gone."
         )
 
-    def download_contacts(self, bot_id: str, channel: str, sink: Sink, segment: Any = None) -> Task:
+    def download_contacts(self, bot_id: str, channel: str, sink: Sink) -> Task:
         """Have an export made, of all attributes, and download it; return what was told of it.
 
         Args:
             bot_id: The bot.
             channel: Whose contacts.
             sink: Where the CSV goes.
-            segment: Which of them; none selects everyone.
         """
         what, failed = f"export of {channel}", []
 
         def attempt() -> Task:
-            task = self._wait(self._start(bot_id, channel, segment, what), what)
+            task = self._wait(self._start(bot_id, channel, what), what)
             state, file = _state(task, what), task.data and task.data.file
             if state != "Finished":
                 problem = state
@@ -246,10 +245,10 @@ class Panel(Chatfuel):
             return "its file is gone"
         return ""
 
-    def _start(self, bot_id: str, channel: str, segment: Any, what: str) -> str:
+    def _start(self, bot_id: str, channel: str, what: str) -> str:
         """Start an export, after that which is under way; return its id."""
         shape = Shape(("data", "csvContactExportStartBySegment"), _Started)
-        variables = {"botID": bot_id, "platforms": [channel], "segment": segment}
+        variables = {"botID": bot_id, "platforms": [channel]}
         for number in range(1_000_000):
             if running := self.contacts(bot_id, channel).lastActiveCSVContactsExportTask:
                 self._wait(running.id, "export that somebody else started")
