@@ -16,20 +16,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from graphql import (
-    ExecutionResult,
-    GraphQLError,
-    NoSchemaIntrospectionCustomRule,
-    build_schema,
-    execute_sync,
-    parse,
-    specified_rules,
-    validate,
-)
+from graphql import GraphQLError
 
 from sandbox.bot import Bot
 from sandbox.clock import iso
 from sandbox.messages import Request, Response, expired_document, json_response
+from sandbox.schema import GraphQL
 from sandbox.world import World
 
 CHANNELS = ("facebook", "whatsapp", "tiktok", "widget", "instagram")
@@ -83,7 +75,6 @@ type Mutation {
   ): Task!
 }
 """
-_RULES = [*specified_rules, NoSchemaIntrospectionCustomRule]
 
 
 @dataclass
@@ -155,18 +146,15 @@ class Panel:
 
     def __post_init__(self) -> None:
         self._numbers = count(1)
-        self._schema = build_schema(_SDL)
-        types = self._schema.type_map
-        types["Query"].fields["bot"].resolve = self._bot
-        types["Query"].fields["getTask"].resolve = self._get_task
-        types["Mutation"].fields["csvContactExportStartBySegment"].resolve = self._start
-        for name, resolve in {
+        bot_fields = {
             "contactsCount": lambda bot, info, platforms, segment=None: self._count(bot, platforms, True),
             "contactsTotalCount": lambda bot, info, platforms, segment=None: self._count(bot, platforms),
             "lastActiveCSVContactsExportTask": self._active,
             "botAttributes": self._attributes,
-        }.items():
-            types["Bot"].fields[name].resolve = resolve
+        }
+        queries = {"bot": self._bot, "getTask": self._get_task}
+        mutations = {"csvContactExportStartBySegment": self._start}
+        self._api = GraphQL(_SDL, {"Query": queries, "Mutation": mutations, "Bot": bot_fields})
 
     def respond(self, request: Request) -> Response:
         """Answer a request."""
@@ -184,15 +172,7 @@ class Panel:
         return json_response(404, {"error": "Not found"})
 
     def _graphql(self, body: Any) -> Response:
-        try:
-            document = parse(body["query"])
-        except (GraphQLError, KeyError, TypeError) as problem:
-            return json_response(400, {"errors": [{"message": str(problem)}]})
-        if problems := validate(self._schema, document, _RULES):
-            result = ExecutionResult(None, problems)
-        else:
-            variables, name = body.get("variables"), body.get("operationName")
-            result = execute_sync(self._schema, document, variable_values=variables, operation_name=name)
+        result = self._api.execute(body["query"], body.get("variables"), body.get("operationName"))
         errors = {"errors": [one.formatted for one in result.errors]} if result.errors else {}
         return json_response(200, errors | {"data": result.data})
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     ExecutionResult,
     GraphQLError,
-    GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     build_schema,
     execute_sync,
@@ -56,12 +56,15 @@ type Mutation {
 _RULES = [*specified_rules, NoSchemaIntrospectionCustomRule]
 
 
-class Dashboard:
-    """Answers GraphQL requests about a world."""
+class GraphQL:
+    """Answers GraphQL requests by a schema and what resolves its fields, by type."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._schema = _schema()
+    def __init__(self, sdl: str, resolvers: dict[str, dict[str, Callable]], context: Any = None) -> None:
+        self._schema = build_schema(sdl)
+        self._context = context
+        for type_name, fields in resolvers.items():
+            for field_name, resolve in fields.items():
+                self._schema.type_map[type_name].fields[field_name].resolve = resolve
 
     def execute(self, query: str, variables: dict | None, operation_name: str | None) -> ExecutionResult:
         """Parse, validate and execute a request; whatever is wrong with it is in the result's errors."""
@@ -75,14 +78,14 @@ class Dashboard:
         return execute_sync(
             self._schema,
             document,
-            context_value=self._world,
+            context_value=self._context,
             variable_values=variables,
             operation_name=operation_name,
         )
 
 
-def _schema() -> GraphQLSchema:
-    schema = build_schema(_SDL)
+def dashboard(world: World) -> GraphQL:
+    """Return what answers requests about a world as the dashboard does."""
     resolvers = {
         "Query": {"bot": _bot},
         "Mutation": {
@@ -92,10 +95,7 @@ def _schema() -> GraphQLSchema:
         "Bot": {"variableSuggest": _variables, "block": _block, "segments": _segments},
         "Block": {"user_filter": lambda block, info: block.filter},
     }
-    for type_name, fields in resolvers.items():
-        for field_name, resolve in fields.items():
-            schema.type_map[type_name].fields[field_name].resolve = resolve
-    return schema
+    return GraphQL(_SDL, resolvers, world)
 
 
 def _bot(root, info, id):  # noqa: A002

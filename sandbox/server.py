@@ -23,7 +23,7 @@ from sandbox.faults import FaultError, Faults
 from sandbox.messages import Request, Response, expired_document, json_response, login_page, unauthorized
 from sandbox.options import Options
 from sandbox.panel import Panel
-from sandbox.schema import Dashboard
+from sandbox.schema import dashboard
 from sandbox.world import DayError, World
 
 _EVENTS_A_PIECE = 1000
@@ -36,7 +36,7 @@ class Application:
         self.world = World(options)
         self.faults = Faults()
         self._authorization = f"Bearer {options.token}"
-        self._dashboard = Dashboard(self.world)
+        self._dashboard = dashboard(self.world)
         self.panel = Panel(self.world, options.token, options.document_seconds)
 
     def respond(self, request: Request) -> Response:
