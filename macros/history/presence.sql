@@ -119,28 +119,3 @@ pulls as (
         )
 )
 {%- endmacro %}
-
-{#
-  The CTE `attributes_in_pull`, after `pulls` and `attribute_presence`: the attributes of which the new pulls say something. On
-  the panel also those that it lists no more, because nobody has a value.
-#}
-{% macro attributes_in_pull() -%}
-attributes_in_pull as (
-    select
-        bot_id,
-        attribute_name,
-    from {{ ref('int_chatfuel__observed_attributes') }}
-    where {{ in_new_pulls() }}
-    union distinct
-    select
-        attribute_presence.bot_id,
-        attribute_presence.attribute_name,
-    from attribute_presence
-    inner join pulls
-        on
-            attribute_presence.bot_id = pulls.bot_id
-            and attribute_presence.valid_from <= pulls.pulled_at
-            and attribute_presence.ended_at > pulls.pulled_at
-    where pulls.surface = 'panel'
-)
-{%- endmacro %}

@@ -32,7 +32,8 @@ class Judged:
     Attributes:
         queries: what dbt compiles the data tests and analyses to, by their node.
         unit_tests: what dbt sent for its unit tests, as pairs of node and statement.
-        failed: what it said of those that failed on the emulator.
+        failed: what dbt said of those that failed on the emulator.
+        analysed: the nodes of which the analyser saw a statement.
         rejected: what the analyser refused.
     """
 
@@ -41,6 +42,7 @@ class Judged:
     queries: dict[str, str]
     unit_tests: list[tuple[str, str]]
     failed: str
+    analysed: set[str]
     rejected: list[str]
 
 
@@ -85,7 +87,8 @@ def judged(story):
                 oracle.analyse(node, statement)
             except RejectedError as error:
                 rejected.append(str(error))
-    return Judged(story, oracle, queries, unit_tests, failed, rejected)
+    nodes = {node for node, _ in analysed}
+    return Judged(story, oracle, queries, unit_tests, failed, nodes, rejected)
 
 
 def statements(script):

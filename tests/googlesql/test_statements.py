@@ -83,10 +83,11 @@ def test_every_model_snapshot_test_and_analysis_was_analysed(judged):
     first, clump = ({node for node, _ in build.sent} for build in (story.first, story.clump))
     for name, node in story.nodes.items():
         if node["resource_type"] in ("model", "snapshot") and node["config"]["materialized"] != "ephemeral":
-            assert node["unique_id"] in first & clump
+            assert node["unique_id"] in first & clump & judged.analysed
         if node["resource_type"] in ("test", "analysis") and name not in NOT_ANALYSED:
-            assert node["unique_id"] in judged.queries
+            assert node["unique_id"] in judged.queries.keys() & judged.analysed
     assert {node for node, _ in judged.unit_tests} == story.unit_test_names
+    assert story.unit_test_names <= judged.analysed
 
 
 def test_columns_have_the_types_that_the_documentation_names(judged):

@@ -45,8 +45,6 @@ attribute_presence as (
     from {{ ref('int_chatfuel__attribute_presence') }}
 ),
 
-{{ attributes_in_pull() }},
-
 -- What holds, and the last known values of users and attributes that are away.
 known_versions as {{ inlined() }} (
     select * from {{ this }}
@@ -87,13 +85,18 @@ outcomes as (
             when differences.new_value is not null and first_presence.bot_id is not null then 'user_appeared'
             when differences.new_value is not null then 'set'
             when users_in_pull.bot_id is null then 'user_disappeared'
-            when attributes_in_pull.bot_id is null then 'retired'
+            when attribute_presence.bot_id is null then 'retired'
             else 'cleared'
         end as outcome,
     from differences
     inner join pulls using (bot_id)
     left join users_in_pull using (bot_id, chatfuel_user_id)
-    left join attributes_in_pull using (bot_id, attribute_name)
+    left join attribute_presence
+        on
+            differences.bot_id = attribute_presence.bot_id
+            and differences.attribute_name = attribute_presence.attribute_name
+            and pulls.pulled_at >= attribute_presence.valid_from
+            and pulls.pulled_at < attribute_presence.ended_at
     left join user_presence as first_presence
         on
             differences.bot_id = first_presence.bot_id
