@@ -9,7 +9,21 @@ import pytest
 
 from dashboard import build
 from dashboard.browser import chromium, is_installed
+from tests.dashboard.bot import bot
 from tests.dashboard.made import tables
+from tests.pipeline.bots import write_pulls
+from tests.pipeline.project import Project
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """Forty days of a small bot, built."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    project = Project(folder / "warehouse.duckdb", folder / "target")
+    with project.connect() as connection:
+        write_pulls(connection, bot())
+    project.build()
+    return project
 
 
 @pytest.fixture(scope="session")

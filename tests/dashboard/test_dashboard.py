@@ -10,9 +10,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from dashboard import build
 from dashboard.browser import open_page, wait_until_drawn
-from tests.dashboard.bot import MARKUP, SECRET_ID, bot
-from tests.pipeline.bots import write_pulls
-from tests.pipeline.project import ROOT, Project
+from tests.dashboard.bot import MARKUP, SECRET_ID
+from tests.pipeline.project import ROOT
 
 # one worker of pytest-xdist runs them all, on one build
 pytestmark = pytest.mark.xdist_group("dashboard")
@@ -33,16 +32,6 @@ def query_all(project, *options):
         )
     finally:
         DuckDBConnectionManager.close_all_connections()
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dashboard")
-    project = Project(folder / "warehouse.duckdb", folder / "target")
-    with project.connect() as connection:
-        write_pulls(connection, bot())
-    project.build()
-    return project
 
 
 @pytest.fixture(scope="module")

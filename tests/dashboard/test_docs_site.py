@@ -6,19 +6,12 @@ import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
 from dashboard.browser import READY_SECONDS, chromium
-from tests.pipeline.bots import Pull, user, write_pulls
-from tests.pipeline.project import Project
 
 pytestmark = pytest.mark.xdist_group("dashboard")
 
 
 @pytest.fixture(scope="module")
-def site(chromium_is_there, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("docs")
-    project = Project(folder / "warehouse.duckdb", folder / "target")
-    with project.connect() as connection:
-        write_pulls(connection, [Pull("2024-06-03 07:30:00", {"1": user(a="x")})])
-    project.build()
+def site(chromium_is_there, project):
     project.dbt("docs", "generate", "--static")
     return project.target_path / "static_index.html"
 

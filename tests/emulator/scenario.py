@@ -8,7 +8,6 @@ built after the first day, after the second, and after the last two at once. A b
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,6 +64,7 @@ class Story:
     """Builds after the first day, the second, and two more at once; and what dbt knows of the project.
 
     Attributes:
+        tested: the model that a unit test is of, by the test's node.
         reports: what the loader reports of both warehouses, by subject.
     """
 
@@ -74,7 +74,7 @@ class Story:
     second: Build
     clump: Build
     nodes: dict[str, dict]
-    unit_test_names: Collection[str]
+    tested: dict[str, str]
     reports: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -128,4 +128,5 @@ def told(folder: Path, emulator: Emulator, storage: tuple[str, Path]) -> Story:
             reports.append({line["subject"]: line["state"] for line in said})
     manifest = json.loads((on_bigquery.target_path / "manifest.json").read_text())
     nodes = {node["name"]: node for node in manifest["nodes"].values()}
-    return Story(on_duckdb, on_bigquery, *builds, nodes, manifest["unit_tests"].keys(), reports)
+    tested = {node: test["model"] for node, test in manifest["unit_tests"].items()}
+    return Story(on_duckdb, on_bigquery, *builds, nodes, tested, reports)

@@ -44,7 +44,10 @@ def test_the_report_is_that_of_duckdb(story):
 
 def test_a_second_build_changes_nothing(story):
     before = {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()}
-    story.on_bigquery.build(*WITHOUT_TESTS)
+    # what goes on from what is there; the rest is made anew from it
+    story.on_bigquery.build(
+        *WITHOUT_TESTS, "--select", "config.materialized:pull_by_pull", "resource_type:snapshot"
+    )
     assert {name: comparable(rows) for name, rows in story.on_bigquery.tables().items()} == before
 
 

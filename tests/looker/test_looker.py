@@ -13,6 +13,9 @@ from looker.generate import HERE, generate
 from tests.pipeline.bots import Pull, line, user, write_pulls
 from tests.pipeline.project import Project
 
+# one worker, one build
+pytestmark = pytest.mark.xdist_group("looker")
+
 SENT = "2024-06-03 17:10:00"
 PULLS = [
     Pull("2024-06-03 07:30:00", {"1": user(segment="lead"), "2": user()}),

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+# one worker, one build
+pytestmark = pytest.mark.xdist_group("generic_tests")
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"offline": ROOT / "tests/offline_packages"}
 # the hub's dbt_expectations brings dbt_date along; the offline one needs nothing

@@ -14,6 +14,8 @@ from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import ROOT, BuildError, Project
 
 pytestmark = pytest.mark.slow
+# it parses the project once
+ON_ONE_WORKER = pytest.mark.xdist_group("shop")
 
 PULLS = [
     Pull("2024-06-03 05:30:00", {"1": user(a="x"), "2": user(segment="hero")}),
@@ -53,16 +55,19 @@ def pulled(project, *pulls):
         write_pulls(connection, list(pulls))
 
 
+@ON_ONE_WORKER
 def test_it_builds_without_a_pull_and_says_so(shop):
     said = shop.dbt("build")
     assert "No pull is in" in said
     assert shop.query("select count(*) from bot_marts.rpt_chatfuel__daily_kpis") == [(0,)]
 
 
+@ON_ONE_WORKER
 def test_a_build_of_their_own_model_asks_nothing_of_ours(shop):
     assert "No pull is in" not in shop.dbt("build", "--select", "people people_now people_history")
 
 
+@ON_ONE_WORKER
 def test_the_marts_are_built_twice_with_the_same_rows_beside_their_own(shop):
     pulled(shop, PULLS[0])
     shop.build()
@@ -106,6 +111,7 @@ def test_what_is_switched_off_is_not_there_and_the_rest_is_built(tmp_path, areas
     assert ours.query("select count(*) > 0 from chatfuel.fct_chatfuel__user_events") == [(True,)]
 
 
+@ON_ONE_WORKER
 def test_a_kpi_without_a_rule_is_named(shop):
     pulled(shop, PULLS[0])
     with pytest.raises(
@@ -135,15 +141,17 @@ def test_on_bigquery_the_marts_are_those_of_duckdb(installed, tmp_path, emulator
     pulled(both[0], *PULLS)
     both[1].load(both[0].path)
     rows = []
+    marts = ("fct_chatfuel__user_events", "dim_chatfuel__users", "rpt_chatfuel__daily_kpis")
     for project in both:
-        project.dbt("build", "--exclude-resource-type", "test")
-        project.run("--select", "config.materialized:pull_by_pull")
-        rows.append(
-            [
-                comparable(relation_rows(project, f"bot_marts.{mart}"))
-                for mart in ("fct_chatfuel__user_events", "dim_chatfuel__users", "rpt_chatfuel__daily_kpis")
-            ]
+        project.dbt(
+            "build",
+            "--select",
+            *(f"+{mart}" for mart in marts),
+            "--exclude-resource-type",
+            "test",
+            "unit_test",
         )
+        rows.append([comparable(relation_rows(project, f"bot_marts.{mart}")) for mart in marts])
     assert rows[0] == rows[1]
     assert all(rows[0])
 

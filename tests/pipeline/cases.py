@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.pipeline.bots import Pull, entry, line, user
 
 DAY_1, DAY_2, DAY_3, DAY_4 = (f"2024-06-0{day} 07:30:00" for day in (3, 4, 5, 6))
@@ -169,3 +171,8 @@ CASES = {
         ),
     ],
 }
+PULLS = [
+    replace(pull if isinstance(pull, Pull) else Pull(*pull), bot_id=case)
+    for case, pulls in CASES.items()
+    for pull in pulls
+]

@@ -6,9 +6,11 @@ from datetime import date, datetime
 
 import pytest
 
-from tests.pipeline.bots import Pull, write_pulls
-from tests.pipeline.cases import CASES, NASTY
+from tests.pipeline.bots import write_pulls
+from tests.pipeline.cases import CASES, NASTY, PULLS
 from tests.pipeline.project import Project
+
+pytestmark = pytest.mark.xdist_group("cases")
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +18,7 @@ def cases(tmp_path_factory, target_path):
     """A warehouse in which every case is a bot."""
     project = Project(tmp_path_factory.mktemp("cases") / "warehouse.duckdb", target_path)
     with project.connect() as connection:
-        for case, pulls in CASES.items():
-            for pull in pulls:
-                pull = pull if isinstance(pull, Pull) else Pull(*pull)
-                pull.bot_id = case
-                write_pulls(connection, [pull])
+        write_pulls(connection, PULLS)
     project.build()
     return project
 

@@ -9,6 +9,9 @@ import pytest
 from tests.pipeline.bots import Pull, user, write_pulls
 from tests.pipeline.project import BuildError, Project
 
+# one worker, one build
+pytestmark = pytest.mark.xdist_group("law")
+
 VERSIONS = "chatfuel_intermediate.int_chatfuel__attribute_versions"
 EVENTS = "chatfuel.fct_chatfuel__user_events"
 DAILY_KPIS = "chatfuel.rpt_chatfuel__daily_kpis"

@@ -127,15 +127,21 @@ def test_what_a_retry_finds_undone_is_done(days, whole, tmp_path):
     ]
 
 
-@pytest.fixture
-def developer(days, tmp_path):
-    """The warehouse of the fourth day, in which somebody works in a schema of their own; the state is beside it."""
+@pytest.fixture(scope="module")
+def her_profiles(tmp_path_factory):
+    """Profiles of somebody who works in a schema of their own."""
     profiles = yaml.safe_load((ROOT / "profiles.yml").read_text())
     profiles["chatfuel"]["outputs"]["dev"]["schema"] = "ann"
-    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
-    copy = copied(days[4], tmp_path)
+    folder = tmp_path_factory.mktemp("ann")
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    return folder
+
+
+@pytest.fixture
+def developer(days, her_profiles, tmp_path):
+    """The warehouse of the fourth day, in which she works; the state is beside it."""
     state = ("--state", str(days[4].target_path))
-    return Project(copy.path, tmp_path / "target", profiles=tmp_path), state
+    return Project(copied(days[4], tmp_path).path, tmp_path / "target", profiles=her_profiles), state
 
 
 def test_a_deferred_run_reads_what_production_has(developer):

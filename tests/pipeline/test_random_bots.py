@@ -15,6 +15,8 @@ from tests.pipeline.bots import Pull
 from tests.pipeline.project import HISTORY_TABLES
 from tests.pipeline.straight import StraightWarehouse, compile_models
 
+pytestmark = pytest.mark.xdist_group("random_bots")
+
 BOTS_AT_ONCE = 100
 START = datetime(2024, 6, 3, 7, 30)
 USERS = ["1", "2", "9007199254740993"]
