@@ -47,7 +47,9 @@ def test_a_night_by_the_entrypoint_of_the_image_and_what_it_leaves(project, envi
     changed.write_text(changed.read_text() + "\n-- changed")
     dbt = [".venv/bin/dbt", "--quiet", "ls", "--select", "state:modified", "--state", "target/artifacts"]
     options = {"cwd": project, "env": environment, "capture_output": True, "text": True}
-    listed = subprocess.run([*dbt, "--resource-type", "model", "--output", "name"], **options)
+    listed = subprocess.run(
+        [*dbt, "--target", "dev", "--resource-type", "model", "--output", "name"], **options
+    )
     assert listed.stdout == "rpt_chatfuel__daily_kpis\n", listed.stdout[:500]
     # the second chance of the same day
     assert "is already there" in make("pull")

@@ -117,7 +117,9 @@ def test_a_kpi_without_a_rule_is_named(shop):
     with pytest.raises(
         BuildError, match="chatfuel_kpi_columns names the KPI 'gold', and no rule of our_kpi_rules"
     ):
-        shop.dbt("build", variables={"chatfuel_kpi_columns": ["gold"]})
+        shop.dbt(
+            "build", "--select", "+rpt_chatfuel__daily_kpis", variables={"chatfuel_kpi_columns": ["gold"]}
+        )
 
 
 @pytest.mark.emulator
