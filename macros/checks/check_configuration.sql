@@ -54,7 +54,7 @@
     {% endif %}
     {% for name in chatfuel.hashed_attributes() if name in ('chatfuel_user_id', 'status', 'signed_up', 'last_seen') %}
         {% do exceptions.raise_compiler_error(
-            "chatfuel_pii_attributes names '" ~ name ~ "', which the history is made of and which stays as it is. Take it out."
+            "chatfuel_pii_attributes names '" ~ name ~ "', but the history is derived from it, so it cannot be hashed. Take it out."
         ) %}
     {% endfor %}
     {% set rebuild_from = (var('chatfuel_rebuild_from') or '2000-01-01') | string %}

@@ -113,7 +113,7 @@ def test_the_salt_is_not_in_the_docs_site(hashed, tmp_path):
         (
             {**HASHED, "chatfuel_pii_attributes": ["Signed up"]},
             SALT,
-            "'signed_up', which the history is made of",
+            "'signed_up', but the history is derived from it",
         ),
     ],
 )
