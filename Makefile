@@ -19,8 +19,8 @@ help: ## Say what there is
 
 setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and fetch the dbt packages
 
-demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/)
-	@$(BIN)/python -m sandbox.demo
+demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/); SURFACE=panel for one on the panel
+	@$(BIN)/python -m sandbox.demo $(SURFACE)
 
 test: setup ## Run all tests: some 13 minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -1,6 +1,7 @@
 """``make demo``: three weeks of a simulated bot, pulled day by day, built by dbt, and shown.
 
-It works in a folder of its own, ``data/demo/``, and begins afresh each time.
+It works in a folder of its own, ``data/demo/``, and begins afresh each time. With ``panel`` as its argument
+the bot lives on Chatfuel's newer surface.
 """
 
 import os
@@ -73,8 +74,11 @@ class StepError(Exception):
     """A step of the demo failed; the message is what it printed."""
 
 
-def main() -> int:
+def main(surface: str = "classic") -> int:
     """Run the demo.
+
+    Args:
+        surface: Where the bot lives: ``classic`` or ``panel``.
 
     Returns:
         The exit code: 0, 1 if a step failed, 130 if interrupted.
@@ -82,7 +86,7 @@ def main() -> int:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     try:
-        collect()
+        collect(surface)
     except StepError as error:
         click.secho(f"The demo stopped. {error}", fg="red")
         return 1
@@ -93,20 +97,22 @@ def main() -> int:
     return 0
 
 
-def collect() -> None:
+def collect(surface: str) -> None:
     """Pull every day of the sandbox; build after the first pull, and after the last.
 
     Raises:
         StepError: A pull or a build failed.
     """
     with running() as sandbox:
+        # an export of the panel is done at once: the loader would wait seconds for each
+        sandbox.application.panel.seconds = 0
         click.echo("Pull the first day")
-        pull(sandbox, 0)
+        pull(sandbox, surface, 0)
         click.echo("Build all tables (dbt build)")
         build()
         with click.progressbar(range(1, DAYS), label="Pull the days after it") as days:
             for day in days:
-                pull(sandbox, day)
+                pull(sandbox, surface, day)
         click.echo(f"Work off {DAYS - 1} pulls at once (dbt build)")
         build()
     click.echo("Build the dashboard")
@@ -117,12 +123,14 @@ def collect() -> None:
     )
 
 
-def pull(sandbox: Sandbox, day: int) -> None:
+def pull(sandbox: Sandbox, surface: str, day: int) -> None:
     """Pull the bot as it is on a day, dated in the sandbox's time."""
     as_of = iso(int(sandbox.move_to(day).timestamp()))
     run(
         [sys.executable, "-m", "loader", "pull", "--as-of", as_of],
         CHATFUEL_BASE_URL=sandbox.url,
+        CHATFUEL_PANEL_URL=f"{sandbox.url}/panel",
+        CHATFUEL_SURFACE=surface,
         CHATFUEL_TOKEN=sandbox.token,
         CHATFUEL_BOT_ID=sandbox.bot_id,
         CHATFUEL_LANDING=str(LANDING),
@@ -188,4 +196,4 @@ def show_table(rows: Iterable[Sequence[object]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

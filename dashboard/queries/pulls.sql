@@ -6,6 +6,7 @@ select
     pulls.pulled_at,
     ledger.users_rows as users,
     ledger.attributes_rows as attributes,
+    coalesce(pulls.surface, 'classic') as surface,
 from {{ ref('int_chatfuel__pulls') }} as pulls
 inner join {{ ref('stg_chatfuel__pulls') }} as ledger
     on

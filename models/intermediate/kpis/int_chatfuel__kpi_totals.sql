@@ -77,8 +77,10 @@ final as (
         kpis.kpi,
         platforms.platform,
         case
-            when kpis.kpi not in ('new_subscribers', 'blocked') or coalesce(pulls.surface, 'classic') = 'classic'
-                then coalesce(totals.total_users, 0)
+            when coalesce(pulls.surface, 'classic') = 'classic' then coalesce(totals.total_users, 0)
+            -- where an attribute of the team tells it; the panel itself knows nobody who unsubscribed
+            when kpis.kpi = 'unsubscribed' then totals.total_users
+            when kpis.kpi not in ('new_subscribers', 'blocked') then coalesce(totals.total_users, 0)
         end as total_users,
     from pulls
     cross join kpis
