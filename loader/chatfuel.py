@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 from urllib3 import HTTPConnectionPool, Retry
@@ -42,7 +43,6 @@ MOST_FIELDS = 1500
 _EVERYONE = {"operation": "or", "parameters": []}
 _QUERIES = Path(__file__).parent / "queries"
 _PIECE = 1 << 18
-_NEW_TOKEN = "from the dashboard (.env.example says how) and set CHATFUEL_TOKEN."  # noqa: S105
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Chatfuel:
 
     _name_parameter = "opName"
     _url_setting = "CHATFUEL_BASE_URL"
-    _new_token = _NEW_TOKEN
+    _new_token = "from the dashboard (.env.example says how) and set CHATFUEL_TOKEN."  # noqa: S105
 
     def __init__(self, base_url: str, token: str, patience: Patience) -> None:
         """Prepare; nothing is sent. The base URL has no slash at its end."""
@@ -107,6 +107,7 @@ class Chatfuel:
         self._patience = patience
         self._deadline = monotonic() + patience.deadline
         self._reached = False
+        self._proxy = select_proxy(base_url, get_environ_proxies(base_url))
         self._adapter = _Adapter()
         self._session = requests.Session()
         self._session.mount("http://", self._adapter)
@@ -233,7 +234,19 @@ class Chatfuel:
 
     def _error(self, operation: str, errors: Any) -> LoaderError:
         """Return what the errors of an answer mean."""
-        return _graphql_error(operation, errors)
+        errors = errors if isinstance(errors, list) else [errors]
+        errors = [error if isinstance(error, dict) else {"message": error} for error in errors]
+        codes = [
+            error["extensions"].get("code") for error in errors if isinstance(error.get("extensions"), dict)
+        ]
+        message = "; ".join(" ".join(scrub(str(error.get("message"))).split())[:200] for error in errors)
+        if "UNAUTHENTICATED" in codes or "FORBIDDEN" in codes:
+            return AuthenticationError(
+                f"Chatfuel refused the token ({operation}: {message}). Get a new token {self._new_token}"
+            )
+        if "NOT_FOUND" in codes:
+            return ConfigurationError(f"Chatfuel: {message} ({operation}). Check CHATFUEL_BOT_ID.")
+        return ContractError(f"Chatfuel answered {operation} with an error: {message}. {CHANGED}")
 
     def _send(
         self, method: str, url: str, what: str, *, may_expire: bool = False, **arguments: Any
@@ -247,6 +260,11 @@ class Chatfuel:
             # A redirect to another host is followed without the token: requests sees to that.
             response = self._session.request(method, url, timeout=timeout, stream=True, **arguments)
         except ValueError:
+            # Our own address was checked when it was read.
+            if self._proxy and not self._reached:
+                raise ConfigurationError(
+                    "HTTPS_PROXY is no address. Set it to one like http://host:port, or not at all."
+                ) from None
             raise ContractError(f"Chatfuel sent {what} to an address that is none. Try again.") from None
         except requests.RequestException as error:
             raise self._unreachable(what, error) from None
@@ -345,13 +363,15 @@ class Chatfuel:
         elif isinstance(error, requests.exceptions.ChunkedEncodingError):
             reason = "the connection broke off"
         elif isinstance(error, requests.exceptions.SSLError):
-            reason = "its certificate is not trusted here"
+            is_certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            reason = "its certificate is not trusted here" if is_certificate else "it does not speak HTTPS"
         else:
             reason = "no connection"
         host = urlsplit(self._base_url).netloc
+        settings = f"{self._url_setting}, the proxy in HTTPS_PROXY" if self._proxy else self._url_setting
         return _TransientError(
             f"Cannot reach Chatfuel at {host} for {what}: {reason}."
-            f" Check {self._url_setting} and the network, then try again."
+            f" Check {settings} and the network, then try again."
         )
 
 
@@ -360,19 +380,6 @@ def _is_page(piece: bytes, is_html: bool) -> bool:
     begin = piece.lstrip(b"\xef\xbb\xbf \t\r\n")
     is_data = begin.startswith((b"{", b"[")) or b"," in begin.partition(b"\n")[0]
     return begin.startswith(b"<") or (is_html and not is_data)
-
-
-def _graphql_error(operation: str, errors: Any) -> Exception:
-    errors = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    codes = {error["extensions"].get("code") for error in errors if isinstance(error.get("extensions"), dict)}
-    message = "; ".join(" ".join(scrub(str(error.get("message"))).split())[:200] for error in errors)
-    if codes & {"UNAUTHENTICATED", "FORBIDDEN"}:
-        return AuthenticationError(
-            f"Chatfuel refused the token ({operation}: {message}). Get a new token {_NEW_TOKEN}"
-        )
-    if "NOT_FOUND" in codes:
-        return ConfigurationError(f"Chatfuel: {message} ({operation}). Check CHATFUEL_BOT_ID.")
-    return ContractError(f"Chatfuel answered {operation} with an error: {message}. {CHANGED}")
 
 
 def _seconds(retry_after: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -515,7 +516,8 @@ def import_(
     "--user",
     "user_id",
     required=True,
-    callback=_checked(str.strip, "{!r} is nobody's id."),
+    # As the macro that cleans the warehouse; it comes after the landing zone.
+    callback=_checked(lambda text: re.fullmatch(r"[A-Za-z0-9_.-]+", text), "{!r} is nobody's id."),
     help="The user's id, as Chatfuel spells it.",
 )
 @_bot

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 
 import msgspec
 
@@ -107,12 +107,12 @@ class _Format(msgspec.Struct):
 
 
 class Manifest(_Format):
-    """What a pull consists of; ``source`` is ``api``, ``import`` or ``panel``."""
+    """What a pull consists of."""
 
     bot_id: str
     pull_id: str
     pulled_at: datetime
-    source: str
+    source: Literal["api", "import", "panel"]
     loader_version: str
     files: tuple[LandedFile, ...]
 
@@ -148,7 +148,10 @@ class Landing:
         """
         folder = nearest(self.root)
         if not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise LandingError(f"Landing zone {self.name} cannot be written. Set CHATFUEL_LANDING.")
+            raise self._unusable("it cannot be written")
+
+    def _unusable(self, problem: object) -> LandingError:
+        return LandingError(f"Landing zone {self.name}: {problem}. Set CHATFUEL_LANDING.")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -163,6 +166,8 @@ class Landing:
         lock = FileLock(self._lock, timeout=0, mode=0o600, fallback_to_soft=False)
         try:
             self._lock.parent.mkdir(parents=True, exist_ok=True)
+            # Where no file can be made, the lock would seem to be held.
+            self._lock.touch(0o600)
             lock.acquire()
             # It may say who holds the lock. Whoever is killed does not hold it any more.
             self._lock.write_text(f"process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
@@ -173,7 +178,7 @@ class Landing:
                 f"Another loader is at work on {self.name}: {holder}. Wait until it finishes."
             ) from None
         except OSError as error:
-            raise LandingError(f"Landing zone {self.name}: {error}. Set CHATFUEL_LANDING.") from error
+            raise self._unusable(error) from error
         try:
             yield
         finally:
@@ -197,8 +202,8 @@ class Landing:
 
     def names(self, below: PurePosixPath = ROOT) -> list[PurePosixPath]:
         """Return the loader's files below a folder, relative to the landing zone."""
-        # With the depth of a file of a pull: the landing zone may be somebody's home folder.
-        paths = (self.root / below).glob("/".join("*" * (4 - len(below.parts))))
+        # Only where a pull can be: the landing zone may be somebody's home folder.
+        paths = (self.root / below).glob("/".join(("*", "pull_date=*", "*", "*")[len(below.parts) :]))
         names = ours(PurePosixPath(path.relative_to(self.root)) for path in paths if path.is_file())
         # What a link leads to is somebody else's.
         root = self.root.resolve()

@@ -279,9 +279,11 @@ class Panel(Chatfuel):
 
     def _error(self, operation: str, errors: Any) -> LoaderError:
         codes, traces, messages = [], [], []
-        found = [*errors] if isinstance(errors, list) else []
+        found = [*errors] if isinstance(errors, list) else [errors]
         for error in found:
-            if isinstance(error, dict):
+            if not isinstance(error, dict):
+                messages.append(str(error))
+            else:
                 messages += [str(error["message"])] if error.get("message") else []
                 if isinstance(details := error.get("extensions"), dict):
                     codes += [str(details["code"])] if details.get("code") else []

@@ -93,8 +93,10 @@ def tell(url: str, report: Report, landing: Landing) -> None:
     text = "\n".join([head, *(f"{subject}: {state}" for subject, state in report.lines)])
     try:
         requests.post(url, json={"text": text}, timeout=30).raise_for_status()
-    except requests.RequestException as error:
-        reason = type(error).__name__ if error.response is None else f"status {error.response.status_code}"
+    # An address that is none is a ValueError, now of requests, now of what it builds on.
+    except (requests.RequestException, ValueError) as error:
+        answer = getattr(error, "response", None)
+        reason = type(error).__name__ if answer is None else f"status {answer.status_code}"
         raise LoaderError(
             f"The webhook did not take the report: {reason}. Check CHATFUEL_WEBHOOK_URL."
         ) from None

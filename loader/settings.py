@@ -218,7 +218,7 @@ def _whole_number(values: Mapping[str, str], name: str, default: int | None) -> 
     value = values.get(name)
     if value is None:
         return default
-    if not (value.isdecimal() and 0 < int(value) < 100_000_000):
+    if not re.fullmatch("[1-9][0-9]{0,7}", value):
         raise ConfigurationError(f"{name} is {value!r}; set it to a whole number, 1 or more, or not at all.")
     return int(value)
 

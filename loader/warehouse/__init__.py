@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from loader.errors import WarehouseError
 from loader.landing import Pull
 
 RAW_SCHEMA = "chatfuel_raw"
@@ -106,7 +107,14 @@ class Warehouse(ABC):
 
     def committed_pulls(self) -> list[dict[str, Any]]:
         """Return the rows of the ledger, oldest first."""
-        return self.read(f"select * from {self.raw}.{LEDGER} order by pulled_at, bot_id")
+        rows = self.read(f"select * from {self.raw}.{LEDGER} order by pulled_at, bot_id")
+        for name in ("bot_id", "pull_id", "pulled_at", "source"):
+            if any(row.get(name) is None for row in rows):
+                raise WarehouseError(
+                    f"{self.raw}.{LEDGER} has a row without {name}. Delete that row, then run"
+                    " `python -m loader reload --all`."
+                )
+        return rows
 
     def recorded_broadcasts(self, bot_id: str) -> set[str]:
         """Return the broadcasts whose audience a committed pull of the bot has recorded."""

@@ -27,7 +27,8 @@ class DuckDBWarehouse(Warehouse):
         self._path = path
 
     def write(self, pull: Pull, converted: Converted) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._place():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
             connection.begin()
             _create_tables(connection)
@@ -53,7 +54,7 @@ class DuckDBWarehouse(Warehouse):
             connection.commit()
 
     def read(self, query: str) -> list[dict[str, Any]]:
-        if not self._path.exists():
+        if not self._exists():
             return []
         with self._connect(read_only=True) as connection:
             try:
@@ -66,19 +67,20 @@ class DuckDBWarehouse(Warehouse):
 
     def mart(self, name: str) -> list[dict[str, Any]]:
         # With the database's name, which is the file's: it may be that of the schema too.
-        databases = self.read("select current_database() as name")
-        return [row for one in databases for row in self.read(f'from "{one["name"]}".chatfuel.{name}')]
+        databases = self.read("""select '"' || replace(current_database(), '"', '""') || '"' as name""")
+        return [row for one in databases for row in self.read(f"from {one['name']}.chatfuel.{name}")]
 
     def check_writable(self) -> None:
-        if self._path.exists():
+        if self._exists():
             with self._connect():
                 pass
         place = nearest(self._path)
-        if not os.access(place, os.W_OK) or not (place.is_dir() or self._path.exists()):
-            raise WarehouseError(f"DuckDB file {self._path} cannot be written. Set CHATFUEL_DUCKDB_PATH.")
+        with self._place():
+            if not os.access(place, os.W_OK) or not (place.is_dir() or self._path.exists()):
+                raise OSError("it cannot be written")
 
     def change(self, statements: Sequence[str]) -> None:
-        if self._path.exists():
+        if self._exists():
             with self._connect() as connection:
                 connection.begin()
                 _create_tables(connection)
@@ -88,6 +90,17 @@ class DuckDBWarehouse(Warehouse):
 
     def _count(self, connection: duckdb.DuckDBPyConnection, table: str, pull: Pull) -> int:
         return connection.execute(f"select count(*) {self.of_pull(table, pull)}").fetchone()[0]
+
+    def _exists(self) -> bool:
+        with self._place():
+            return self._path.exists()
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WarehouseError(f"DuckDB file {self._path}: {error}. Set CHATFUEL_DUCKDB_PATH.") from error
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from loader.answers import Attribute
 from loader.chatfuel import Chatfuel
 from loader.errors import AuthenticationError, ConfigurationError, ContractError, SourceUnavailableError
 from loader.logs import scrub
+from loader.panel import Panel
 from sandbox.server import Response, json_response
 from tests.loader.conftest import NOW_AND_QUICKLY
 
@@ -118,6 +120,30 @@ def test_an_answer_of_another_shape_is_final(client, tamper, answer):
     with pytest.raises(ContractError, match="segments"):
         client.segments("botA")
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        "gone",
+        ["gone"],
+        [None, "gone"],
+        {"message": "gone"},
+        [{"message": "gone", "extensions": {"code": []}}],
+    ],
+)
+def test_an_error_of_any_shape_is_told(errors):
+    panel = Panel("http://host", "token", NOW_AND_QUICKLY)
+    for client in (panel, Chatfuel("http://host", "token", NOW_AND_QUICKLY)):
+        error = client._error("segments", errors)
+        assert isinstance(error, ContractError)
+        assert re.search(r"segments with an error: .*gone", error.message)
+
+
+def test_a_server_without_https_is_told(sandbox):
+    client = Chatfuel(sandbox.url.replace("http:", "https:"), sandbox.token, NOW_AND_QUICKLY)
+    with pytest.raises(SourceUnavailableError, match="does not speak HTTPS"):
+        client.segments("botA")
 
 
 @pytest.mark.parametrize("retry_after", ["0", "soon", "Mon, 03 Jun 2024 07:30:00 GMT"])

@@ -46,8 +46,20 @@ WRONG = pytest.mark.parametrize(
         ("CHATFUEL_BOT_ID", "", 2, "CHATFUEL_BOT_ID"),
         ("CHATFUEL_BOT_ID", "nobody", 2, "CHATFUEL_BOT_ID"),
         ("CHATFUEL_BASE_URL", f"http://127.0.0.1:{unused_port()}", 4, "CHATFUEL_BASE_URL"),
+        ("http_proxy", f"http://127.0.0.1:{unused_port()}", 4, "HTTPS_PROXY"),
+        ("http_proxy", "http://[::1", 2, "HTTPS_PROXY is no address"),
+        ("http_proxy", "http://..", 2, "HTTPS_PROXY is no address"),
     ],
-    ids=["wrong token", "no token", "no bot", "unknown bot", "unreachable host"],
+    ids=[
+        "wrong token",
+        "no token",
+        "no bot",
+        "unknown bot",
+        "unreachable host",
+        "unreachable proxy",
+        "no address",
+        "no name",
+    ],
 )
 
 

@@ -98,6 +98,14 @@ def test_where_nobody_can_tell_whose_a_row_is_it_goes(tmp_path, rows):
     assert b"17" not in b"".join(texts(folder).values())
 
 
+@pytest.mark.parametrize("user", ["", " ", " 1", "../1", "1,2", "=1"])
+def test_what_is_nobody_s_id_is_refused_before_anything_is_read(run, user):
+    result = run("forget", "--user", user, "--bot", "botA", "--yes")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert f"{user!r} is nobody's id" in result.stderr
+
+
 def test_a_file_without_ids_is_named(tmp_path):
     folder = land(tmp_path / "landing", users=b"name\n17\n", chunks=[b"a,b\n17,x\n"], names=[["b"]])
     rows, unread = find_user(folder, "17")

@@ -103,3 +103,12 @@ def test_the_landing_zone_rebuilds_a_warehouse_whose_ledger_is_lost(pull, run, q
         connection.execute("delete from chatfuel_raw.pulls")
     assert run("reload", "--all").exit_code == 0
     assert query("from user_attributes order by all") == before
+
+
+def test_a_ledger_with_a_row_that_names_no_pull_is_told(pull, run, tmp_path):
+    pull()
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("update chatfuel_raw.pulls set pull_id = null")
+    result = run("pulls")
+    assert result.exit_code == 6
+    assert "chatfuel_raw.pulls has a row without pull_id. Delete that row" in result.stderr

@@ -4,6 +4,7 @@ import errno
 import json
 import operator
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_a_damaged_manifest_is_named(landed, content):
     "change",
     [{"files": [1]}, {"files": [{"name": 1, "table": "users", "size": 1, "sha256": "x"}]}, {"files": None},
      {"files": [{"name": "../../x.csv.gz", "table": "users", "size": 1, "sha256": "x"}]},
-     {"source": None}, {"pulled_at": 5}, {"format": "new"}],
+     {"source": None}, {"source": "mine"}, {"pulled_at": 5}, {"format": "new"}],
 )  # fmt: skip
 def test_so_is_one_with_an_entry_of_another_kind(landed, change):
     changed(landed, **change)
@@ -99,6 +100,26 @@ def test_what_is_not_ours_stops_no_verb(pull, run, tmp_path):
     assert pull().exit_code == 0
     for verb in (["pulls"], ["check"], ["reload", "--all"], ["gc", "--yes"]):
         assert run(*verb).exit_code == 0, verb
+
+
+@pytest.mark.skipif(not Path("/proc/1").exists(), reason="no folder where not even root may write")
+def test_a_landing_zone_where_no_file_can_be_is_no_lock_and_nobody_s_folders_are_walked(
+    pull, run, monkeypatch
+):
+    monkeypatch.setenv("CHATFUEL_LANDING", "/proc")
+    assert run("pulls").exit_code == 0
+    result = pull()
+    assert result.exit_code == 2
+    assert "Set CHATFUEL_LANDING" in result.stderr
+
+
+@pytest.mark.parametrize("place", ["a_file/x.duckdb", "x" * 300], ids=["below a file", "long"])
+def test_a_place_where_no_warehouse_can_be_is_called_by_its_own_setting(pull, monkeypatch, tmp_path, place):
+    (tmp_path / "a_file").touch()
+    monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(tmp_path / place))
+    result = pull()
+    assert result.exit_code == 6
+    assert result.stderr.strip().endswith("Set CHATFUEL_DUCKDB_PATH.")
 
 
 def test_one_damaged_manifest_is_named_and_the_others_go_on(pull, run, folder, tmp_path):

@@ -103,11 +103,14 @@ def test_the_three_most_unusual_days_of_the_last_week_are_told(run, pull, built,
     ]
 
 
-def test_a_warehouse_may_be_called_as_the_schema_is(run, pull, built, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["chatfuel.duckdb", 'the "new" one.duckdb'])
+def test_a_warehouse_may_be_called_as_the_schema_is_and_anything(
+    run, pull, built, tmp_path, monkeypatch, name
+):
     pull()
     built(Users=None)
-    (tmp_path / "warehouse.duckdb").rename(tmp_path / "chatfuel.duckdb")
-    monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(tmp_path / "chatfuel.duckdb"))
+    (tmp_path / "warehouse.duckdb").rename(tmp_path / name)
+    monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", str(tmp_path / name))
     assert lines(run("report", "--json"))["Pipeline"] == "well"
 
 
@@ -155,6 +158,15 @@ def test_a_failure_that_no_webhook_took_is_told_again_and_the_address_never_show
     webhook.status = 200
     assert run("report", "--notify").exit_code == 0
     assert len(webhook.texts) == 1, "there was nothing to recover from, as nobody had heard of it"
+
+
+@pytest.mark.parametrize("url", ["hooks.example.com/secret-of-it", "http://../secret-of-it", "http://[::1"])
+def test_a_webhook_that_is_no_address_is_told(run, monkeypatch, url):
+    monkeypatch.setenv("CHATFUEL_WEBHOOK_URL", url)
+    result = run("report", "--notify", "--failed", "pull")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The webhook did not take the report")
+    assert "secret-of-it" not in result.output
 
 
 def test_without_a_webhook_nobody_is_told(run, pull, monkeypatch):

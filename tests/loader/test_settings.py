@@ -119,7 +119,7 @@ def test_a_slash_at_the_end_of_the_base_url_does_not_matter(monkeypatch):
     assert read_settings().base_url == "https://example.com"
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "ninety"])
+@pytest.mark.parametrize("days", ["0", "-1", "ninety", pytest.param("9" * 5000, id="no end")])
 def test_a_retention_that_is_no_number_of_days_is_told(monkeypatch, days):
     monkeypatch.setenv("CHATFUEL_RAW_RETENTION_DAYS", days)
     with pytest.raises(ConfigurationError, match=r"CHATFUEL_RAW_RETENTION_DAYS is .*whole number"):
