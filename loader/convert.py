@@ -92,8 +92,8 @@ def convert(folder: PullFolder, workdir: Path, *, force: bool = False) -> Conver
     """
     try:
         return _Conversion(folder, workdir).convert(force)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "out of memory"
         raise LoaderError(
             f"{folder.path} cannot be converted: {reason}. Make room, or mend that, and pull again."
         ) from error

@@ -127,7 +127,7 @@ def _needed(value: Any, message: str) -> Any:
 
 def is_bot_id(text: str) -> bool:
     """Return whether a text can be the id of a bot: it becomes the name of a folder."""
-    return bool(re.fullmatch(r"[A-Za-z0-9_-]+", text))
+    return bool(re.fullmatch(r"[A-Za-z0-9_-]{1,128}", text))
 
 
 def environment() -> dict[str, str]:

@@ -134,7 +134,7 @@ def test_one_damaged_manifest_is_named_and_the_others_go_on(pull, run, folder, t
     assert run("pulls").exit_code == 0
 
 
-@pytest.mark.parametrize("bot", ["../../outside", "a/b", "", "."])
+@pytest.mark.parametrize("bot", ["../../outside", "a/b", "", ".", "x" * 300])
 def test_a_bot_is_no_path(run, tmp_path, bot):
     (tmp_path / "x.csv").write_text("chatfuel user id\n1\n")
     result = run("import", str(tmp_path / "x.csv"), "--bot", bot, "--as-of", AS_OF)
@@ -218,6 +218,17 @@ def test_a_landing_zone_that_goes_while_a_pull_runs_is_told_in_a_sentence(
     assert "Mend that" in result.stderr or "pull again" in result.stderr
     assert pull().exit_code == 0
     assert query("select count(*) from pulls") == [(1,)]
+
+
+def test_memory_that_ends_is_told_in_a_sentence(pull, monkeypatch):
+    def ends(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("loader.convert._Conversion.convert", ends)
+    result = pull()
+    assert result.exit_code == 1
+    assert "cannot be converted: out of memory. Make room" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_what_dbt_made_for_all_to_read_is_the_owner_s_after_a_pull(pull, tmp_path):
