@@ -95,7 +95,7 @@ def parse(body: bytes, what: str) -> Any:
         ContractError: It is no JSON, or what no warehouse can read: NaN, infinite, without end.
     """
     try:
-        return json.loads(body, parse_constant=_refuse_number, parse_float=_finite)
+        return json.loads(body, parse_constant=_refuse_number, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError):
         raise ContractError(f"Chatfuel answered {what} with something that is not JSON. {CHANGED}") from None
 
@@ -150,3 +150,8 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(text)
     return number
+
+
+def _whole(text: str) -> int:
+    _finite(text)
+    return int(text)
