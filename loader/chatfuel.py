@@ -362,6 +362,8 @@ class Chatfuel:
             reason = "it was silent for too long"
         elif isinstance(error, requests.exceptions.ChunkedEncodingError):
             reason = "the connection broke off"
+        elif isinstance(error, requests.exceptions.ContentDecodingError):
+            reason = "its answer cannot be unpacked"
         elif isinstance(error, requests.exceptions.SSLError):
             is_certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
             reason = "its certificate is not trusted here" if is_certificate else "it does not speak HTTPS"

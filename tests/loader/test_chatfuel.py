@@ -224,3 +224,9 @@ def test_a_compressed_answer_is_read_as_what_it_holds(client, tamper):
     sink = Buffer()
     client.download_users("botA", USER_ID, sink)
     assert sink.attempts[0].startswith(b"last seen,page id")
+
+
+def test_an_answer_that_cannot_be_unpacked_is_told(client, tamper):
+    tamper(lambda request, response: replace(response, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(SourceUnavailableError, match="its answer cannot be unpacked"):
+        client.segments("botA")
