@@ -102,15 +102,20 @@ def test_what_is_not_ours_stops_no_verb(pull, run, tmp_path):
         assert run(*verb).exit_code == 0, verb
 
 
-@pytest.mark.skipif(not Path("/proc/1").exists(), reason="no folder where not even root may write")
-def test_a_landing_zone_where_no_file_can_be_is_no_lock_and_nobody_s_folders_are_walked(
-    pull, run, monkeypatch
-):
-    monkeypatch.setenv("CHATFUEL_LANDING", "/proc")
-    assert run("pulls").exit_code == 0
+@pytest.mark.skipif(not Path("/proc/sys").exists(), reason="no folder where not even root may write")
+def test_a_landing_zone_where_no_file_can_be_is_no_lock(pull, monkeypatch):
+    monkeypatch.setenv("CHATFUEL_LANDING", "/proc/sys")
     result = pull()
     assert result.exit_code == 2
     assert "Set CHATFUEL_LANDING" in result.stderr
+
+
+def test_nobody_s_folders_are_walked(tmp_path, monkeypatch):
+    (tmp_path / "mine" / "1" / "2").mkdir(parents=True)
+    (tmp_path / "mine" / "1" / "2" / "thesis.txt").touch()
+    seen = []
+    monkeypatch.setattr(Path, "is_file", lambda path: seen.append(path))
+    assert Landing(tmp_path).names() == seen == []
 
 
 @pytest.mark.parametrize("place", ["a_file/x.duckdb", "x" * 300], ids=["below a file", "long"])
