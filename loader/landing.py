@@ -411,9 +411,9 @@ def ours(names: Iterable[PurePosixPath]) -> list[PurePosixPath]:
 
 
 def nearest(path: Path) -> Path:
-    """Return a path, or what is there in place of it."""
+    """Return a path, or what is there in place of it: also a link to a disk that is not."""
     place = path.absolute()
-    while not place.exists():
+    while not (place.exists() or place.is_symlink()):
         place = place.parent
     return place
 

@@ -105,6 +105,10 @@ class DuckDBWarehouse(Warehouse):
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """Connect; what is not committed when the context ends is rolled back."""
+        with self._place():
+            # DuckDB would wait for a pipe.
+            if self._path.exists() and not self._path.is_file():
+                raise OSError("it is no file")
         try:
             with duckdb.connect(self._path, read_only=read_only) as connection:
                 # dbt may have made it, for all to read.

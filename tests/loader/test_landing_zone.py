@@ -3,6 +3,7 @@
 import errno
 import json
 import operator
+import os
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,19 @@ def test_a_moment_that_cannot_be_right_is_refused(run, moment):
 def test_a_moment_before_2015_is_taken_by_force(pull, run, year):
     assert pull("--as-of", f"{year}-06-03T07:30:00Z", "--force").exit_code == 0
     assert f"{year}0603T073000Z     yes     yes" in run("pulls").stdout
+
+
+def test_a_link_to_a_disk_that_is_not_there_is_found_by_the_check(run, tmp_path):
+    (tmp_path / "landing").symlink_to(tmp_path / "unmounted")
+    assert "NO  landing zone" in run("check").stdout
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_warehouse_that_is_no_file_is_said_to_be_none(run, tmp_path, make):
+    make(tmp_path / "warehouse.duckdb")
+    result = run("pulls")
+    assert result.exit_code == 6
+    assert "it is no file. Set CHATFUEL_DUCKDB_PATH." in result.stderr
 
 
 def test_a_ratio_is_a_number(run):
