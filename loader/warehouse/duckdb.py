@@ -116,6 +116,11 @@ class DuckDBWarehouse(Warehouse):
                     self._path.chmod(0o600)
                 connection.execute("set TimeZone = 'UTC'")
                 yield connection
+        except RuntimeError as error:
+            # "Query interrupted": a signal came while DuckDB worked.
+            if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
+                raise error.__cause__ from None
+            raise
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             if "Could not set lock" in reason:

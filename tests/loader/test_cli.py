@@ -10,9 +10,11 @@ import sys
 import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from loader import __version__
+from loader.warehouse.duckdb import DuckDBWarehouse
 from tests.loader.conftest import AS_OF
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +159,15 @@ def sigint():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint")
+def test_a_signal_that_comes_while_duckdb_works_is_that_signal(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    duckdb.connect(path).close()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        DuckDBWarehouse(path).read("select sum(hash(i)) from range(1000000000000) as t (i)")
 
 
 def send_to_main_thread(process, number):
