@@ -68,7 +68,8 @@ weekly: setup ## The tests that read all of history in TARGET, and the unit test
 	@umask 077; $(BIN)/dbt test --selector weekly --target $(TARGET)
 
 site: setup ## Dashboard and docs site of TARGET, to publish: data/site/
-	@mkdir -p target/site; test ! -f $(PARSED) || cp $(PARSED) target/site/
+	@# what the build has parsed need not be parsed again
+	@mkdir -p target/site; test ! -f target/partial_parse.msgpack || cp target/partial_parse.msgpack target/site/
 	@$(BIN)/dbt --quiet docs generate --static --target $(TARGET)
 	@$(BIN)/python -m dashboard.build --target $(TARGET) --output data/site/index.html
 	@cp target/site/static_index.html data/site/docs.html
@@ -78,9 +79,6 @@ report: setup ## State of pipeline and data; tells the webhook, with FAILED=step
 
 artifacts: setup ## What dbt left of its last run, without SQL, for others to read: target/artifacts/
 	@$(BIN)/python deploy/artifacts.py
-
-# What a build has parsed, the site need not parse again.
-PARSED := target/partial_parse.msgpack
 
 # Apart from the artifacts of the build, which say how its tests went.
 docs dashboard site: export DBT_TARGET_PATH := target/site

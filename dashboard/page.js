@@ -586,7 +586,7 @@ function linkTo(row) {
 
 function overview() {
   if (rows("pulls").at(-1)?.surface === "panel") {
-    $("main").append(make("p", { class: "panel surface" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero."));
+    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero. Contacts on WhatsApp, TikTok and the widget are counted as Facebook."));
   }
   inShort();
   base();

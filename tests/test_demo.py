@@ -1,8 +1,10 @@
 """`make demo` works, and shows what it made."""
 
+import duckdb
 import pytest
 
 from sandbox import demo
+from sandbox.server import running
 
 
 @pytest.fixture
@@ -23,6 +25,17 @@ def test_the_demo_shows_pulls_events_kpis_and_broadcasts(folder, capsys):
     for part in ("20240604T073000Z", "user_appeared", "phone_numbers", "segment is", str(folder)):
         assert part in shown
     assert "Vega" in (folder / "dashboard.html").read_text()
+
+
+def test_the_demo_of_the_panel_pulls_from_the_panel(folder):
+    folder.mkdir()
+    with running(users=20, attributes=40) as sandbox:
+        sandbox.application.panel.seconds = 0
+        demo.pull(sandbox, "panel", 0)
+    with duckdb.connect(str(demo.WAREHOUSE)) as connection:
+        assert connection.execute("select distinct surface from chatfuel_raw.pulls").fetchall() == [
+            ("panel",)
+        ]
 
 
 def test_a_step_that_fails_ends_the_demo_with_what_it_printed(folder, monkeypatch, capsys):

@@ -90,7 +90,7 @@ def judged(story):
 
 
 def unit_tests_by_google(story, oracle, analysed):
-    """dbt runs the unit tests, and Google's evaluator is its warehouse: on the emulator they take three times as long.
+    """dbt runs the unit tests, and Google's evaluator is its warehouse: on the emulator they take twice as long.
 
     Returns:
         What dbt said of those that failed.

@@ -78,9 +78,12 @@ final as (
         platforms.platform,
         case
             when coalesce(pulls.surface, 'classic') = 'classic' then coalesce(totals.total_users, 0)
-            -- where an attribute of the team tells it; the panel itself knows nobody who unsubscribed
-            when kpis.kpi = 'unsubscribed' then totals.total_users
-            when kpis.kpi not in ('new_subscribers', 'blocked') then coalesce(totals.total_users, 0)
+            when kpis.kpi in ('new_subscribers', 'blocked') then null
+            -- the panel itself knows nobody who unsubscribed: only an attribute of the team tells it
+            when
+                kpis.kpi <> 'unsubscribed'
+                or count(totals.total_users) over (partition by pulls.bot_id, pulls.pull_id, kpis.kpi) > 0
+                then coalesce(totals.total_users, 0)
         end as total_users,
     from pulls
     cross join kpis
