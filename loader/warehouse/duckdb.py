@@ -115,7 +115,12 @@ class DuckDBWarehouse(Warehouse):
                 with suppress(OSError):
                     self._path.chmod(0o600)
                 connection.execute("set TimeZone = 'UTC'")
-                yield connection
+                try:
+                    yield connection
+                except BaseException:
+                    # Else DuckDB may finish what it does before it closes.
+                    connection.interrupt()
+                    raise
         except RuntimeError as error:
             # "Query interrupted": a signal came while DuckDB worked.
             if isinstance(error.__cause__, KeyboardInterrupt | SystemExit):
