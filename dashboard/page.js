@@ -19,7 +19,7 @@ const oneDecimal = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, 
 const count = (value) => (value == null ? "–" : number.format(value));
 const percent = (value) => (value == null ? "–" : oneDecimal.format(100 * value) + " %");
 const label = (name) => (name === "none" ? "no step" : name.replaceAll("_", " ").replace("emails", "e-mails"));
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
+const capital = (text) => ({ tiktok: "TikTok", whatsapp: "WhatsApp" })[text] ?? text[0].toUpperCase() + text.slice(1);
 const toTime = (day) => Date.parse(day + "T00:00:00Z");
 const toDay = (time) => new Date(time).toISOString().slice(0, 10);
 const addDays = (day, days) => toDay(toTime(day) + days * DAY);
@@ -586,7 +586,7 @@ function linkTo(row) {
 
 function overview() {
   if (rows("pulls").at(-1)?.surface === "panel") {
-    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero. Contacts on WhatsApp, TikTok and the widget are counted as Facebook."));
+    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero."));
   }
   inShort();
   base();

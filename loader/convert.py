@@ -74,6 +74,16 @@ def value_counts(converted: Converted) -> dict[str, int]:
     return counts
 
 
+def has_user_of(converted: Converted, user_ids: Sequence[str]) -> bool:
+    """Return whether one of some users is in a pull."""
+    wanted = pa.array(user_ids, pa.string())
+    return any(
+        pc.any(pc.is_in(file.read_row_group(group, ["chatfuel_user_id"]).column(0), wanted)).as_py()
+        for file in map(pq.ParquetFile, converted.files["users"])
+        for group in range(file.num_row_groups)
+    )
+
+
 def convert(folder: PullFolder, workdir: Path, *, force: bool = False) -> Converted:
     """Convert a complete pull.
 

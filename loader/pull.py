@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from loader import __version__
 from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Answer, Chatfuel
-from loader.convert import convert, is_system, user_columns, value_counts
+from loader.convert import convert, has_user_of, is_system, user_columns, value_counts
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder
 from loader.logs import progress
@@ -197,10 +197,16 @@ def _too_much_changed(
         if rows[table] < (known := last[f"{table}_rows"]) * share:
             what = "values" if table == "user_attributes" else table
             return f"{rows[table]} {what}, and {known} in the pull before: suspiciously few"
+    pull_before = Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC))
+    known_users = warehouse.some_users(pull_before)
+    if len(known_users) > _FEW_USERS and not has_user_of(converted, known_users):
+        return (
+            f"None of {len(known_users)} users of the pull before is in it:"
+            " their ids come from another column, or they are another bot's"
+        )
     if not is_of_same_kind:
         return ""
-    counts = value_counts(converted)
-    known = warehouse.value_counts(Pull(pull.bot_id, last["pulled_at"].replace(tzinfo=UTC)))
+    counts, known = value_counts(converted), warehouse.value_counts(pull_before)
     # Of an attribute that is new, or that nobody had, every value is a new one.
     changes = {name: counts.get(name, 0) - known[name] for name in known}
     name = max(changes, key=lambda name: abs(changes[name]), default="")

@@ -130,6 +130,12 @@ class Warehouse(ABC):
         rows = self.read(f"select attribute_name, count(*) as users {found} group by attribute_name")
         return {row["attribute_name"]: row["users"] for row in rows}
 
+    def some_users(self, pull: Pull) -> list[str]:
+        """Return the ids of at most a thousand users of a pull, always the same."""
+        found = self.of_pull("users", pull)
+        rows = self.read(f"select chatfuel_user_id {found} order by chatfuel_user_id limit 1000")
+        return [row["chatfuel_user_id"] for row in rows]
+
     def remove(self, pull: Pull) -> None:
         """Remove the rows of a pull, that of the ledger first."""
         tables = sorted(raw_tables(), key=lambda table: table != LEDGER)

@@ -4,18 +4,23 @@
   key: the column beside bot_id whose presence is told.
   observed: the relation that holds one row per pull and key.
   stays_on: the surface on which a key that is no longer observed stays: it shows only those that there is a value of.
+  kept: a column of it that a run keeps, as it was when the run started.
 #}
-{% macro presence_of(key, observed, stays_on='') -%}
+{% macro presence_of(key, observed, stays_on='', kept='') -%}
 with
 
 {{ readable_new_pulls() }},
 
 observed as (
-    select distinct
+    select
         bot_id,
         {{ key }},
+        {%- if kept %}
+        max({{ kept }}) as {{ kept }},
+        {%- endif %}
     from {{ observed }}
     where {{ in_new_pulls() }}
+    group by bot_id, {{ key }}
 ),
 
 known_runs as (
@@ -49,6 +54,9 @@ started_runs as (
         end as start_reason,
         pulls.pull_id as started_pull_id,
         cast(null as {{ dbt.type_string() }}) as ended_pull_id,
+        {%- if kept %}
+        observed.{{ kept }},
+        {%- endif %}
     from observed
     inner join pulls
         on observed.bot_id = pulls.bot_id
@@ -73,6 +81,9 @@ ended_runs as (
         open_runs.start_reason,
         open_runs.started_pull_id,
         pulls.pull_id as ended_pull_id,
+        {%- if kept %}
+        open_runs.{{ kept }},
+        {%- endif %}
     from open_runs
     inner join pulls
         on open_runs.bot_id = pulls.bot_id

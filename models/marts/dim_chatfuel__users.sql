@@ -38,6 +38,7 @@ users as (
         bot_id,
         chatfuel_user_id,
         min(valid_from) as first_observed_at,
+        max(platform) as first_platform,
         max(case when valid_to is null then 1 else 0 end) = 1 as is_present,
         case when max(case when valid_to is null then 1 else 0 end) = 0 then max(valid_to) end as disappeared_at,
     from user_presence
@@ -114,6 +115,7 @@ final as (
         profiles.first_name,
         profiles.last_name,
         case
+            when users.first_platform <> 'facebook' then users.first_platform
             when profiles.instagram_name is not null or profiles.instagram_handle is not null then 'instagram'
             else 'facebook'
         end as platform,

@@ -74,6 +74,23 @@ def test_so_is_a_catalogue_that_shrank(loaded):
         loaded(5, 40, 40, names=())
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_pull_that_knows_none_of_the_users_before_is_refused(loaded, tmp_path, kept):
+    loaded(3, 40, 40)
+    users = [*IDS[:kept], *(f"contact-{user}" for user in IDS[kept:])]
+    rows = [[user, "x", "y"] for user in users]
+    folder = land(
+        tmp_path / "landing", users=users_csv(users), chunks=[chunk_csv("ab", rows)], names=["ab"],
+        moment=MOMENT.replace(day=4),
+    )  # fmt: skip
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb")
+    if not kept:
+        with pytest.raises(RefusedError, match=r"None of 40 users of the pull before is in it.*--force"):
+            load(warehouse, folder, 0.5)
+    load(warehouse, folder, 0.5, force=not kept)
+    assert len(warehouse.committed_pulls()) == 2
+
+
 def test_what_landed_and_was_not_loaded_is_loaded_first(pull, query, monkeypatch):
     def refuse(self, *_):
         raise WarehouseError("down")

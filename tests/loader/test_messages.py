@@ -17,8 +17,8 @@ CODES = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, errors.LoaderError)
 }
-# Of kinds that only one module knows.
-CODES |= {"_TransientError": errors.SourceUnavailableError.exit_code}
+# Of kinds that only one module knows, or that a variable holds.
+CODES |= dict.fromkeys(("_TransientError", "_BusyError", "again"), errors.SourceUnavailableError.exit_code)
 # A message ends with what to do; these words begin it.
 REMEDY = re.compile(
     r"\b(again|set|restore|update|mend|make room|report|wait|check|run|save|copy|export|raise|put|say|name|lists|get|look|try|force)\b|loaded\. …$", re.IGNORECASE

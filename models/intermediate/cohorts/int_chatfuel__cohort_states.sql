@@ -35,10 +35,7 @@ dated_users as (
         pulls.activity_date,
         pulls.observed_week,
         cast({{ week_start(local_date('users.signed_up_at')) }} as date) as signup_week,
-        case
-            when concat(coalesce(users.instagram_name, ''), coalesce(users.instagram_handle, '')) = '' then 'facebook'
-            else 'instagram'
-        end as platform,
+        users.platform,
         case when users.status = 'reachable' then 1 else 0 end as is_reachable,
         case when {{ local_date('users.last_seen_at') }} >= pulls.observed_week then 1 else 0 end as is_seen,
     from users

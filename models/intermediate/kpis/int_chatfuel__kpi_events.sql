@@ -26,9 +26,8 @@ unsubscribed_users as (
     where kpi = 'unsubscribed'
 ),
 
-instagram_users as (
-    select * from {{ ref('int_chatfuel__standing_kpis') }}
-    where kpi = 'on instagram'
+platforms as (
+    select * from {{ ref('int_chatfuel__standing_platforms') }}
 ),
 
 -- One value may meet several rules of one KPI.
@@ -75,7 +74,7 @@ final as (
         counted_events.bot_id,
         counted_events.chatfuel_user_id,
         counted_events.kpi,
-        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end as platform,
+        coalesce(platforms.platform, 'facebook') as platform,
         counted_events.broadcast_id,
         counted_events.activity_date,
         counted_events.observed_at,
@@ -86,11 +85,11 @@ final as (
             counted_events.bot_id = unsubscribed_users.bot_id
             and counted_events.pull_id = unsubscribed_users.pull_id
             and counted_events.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
-    left join instagram_users
+    left join platforms
         on
-            counted_events.bot_id = instagram_users.bot_id
-            and counted_events.pull_id = instagram_users.pull_id
-            and counted_events.chatfuel_user_id = instagram_users.chatfuel_user_id
+            counted_events.bot_id = platforms.bot_id
+            and counted_events.pull_id = platforms.pull_id
+            and counted_events.chatfuel_user_id = platforms.chatfuel_user_id
     where counted_events.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
 )
 

@@ -22,9 +22,18 @@ unsubscribed_users as (
     where kpi = 'unsubscribed'
 ),
 
-instagram_users as (
-    select * from {{ ref('int_chatfuel__standing_kpis') }}
-    where kpi = 'on instagram'
+standing_platforms as (
+    select * from {{ ref('int_chatfuel__standing_platforms') }}
+),
+
+first_users as (
+    select
+        bot_id,
+        platform,
+        min(valid_from) as first_seen_at,
+    from {{ ref('int_chatfuel__user_presence') }}
+    where {{ of_bots_with_new_pulls() }}
+    group by bot_id, platform
 ),
 
 kpis as (
@@ -35,10 +44,30 @@ kpis as (
     select 'blocked' as kpi
 ),
 
+-- A platform counts from its first user on.
 platforms as (
-    select 'facebook' as platform
-    union all
-    select 'instagram' as platform
+    select
+        bot_id,
+        pull_id,
+        'facebook' as platform,
+    from pulls
+    union distinct
+    select
+        bot_id,
+        pull_id,
+        'instagram' as platform,
+    from pulls
+    union distinct
+    select
+        pulls.bot_id,
+        pulls.pull_id,
+        first_users.platform,
+    from pulls
+    inner join first_users
+        on
+            pulls.bot_id = first_users.bot_id
+            and pulls.pulled_at >= first_users.first_seen_at
+    where first_users.platform is not null
 ),
 
 totals as (
@@ -46,7 +75,7 @@ totals as (
         standing_kpis.bot_id,
         standing_kpis.pull_id,
         standing_kpis.kpi,
-        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end as platform,
+        coalesce(standing_platforms.platform, 'facebook') as platform,
         count(*) as total_users,
     from standing_kpis
     left join unsubscribed_users
@@ -54,17 +83,17 @@ totals as (
             standing_kpis.bot_id = unsubscribed_users.bot_id
             and standing_kpis.pull_id = unsubscribed_users.pull_id
             and standing_kpis.chatfuel_user_id = unsubscribed_users.chatfuel_user_id
-    left join instagram_users
+    left join standing_platforms
         on
-            standing_kpis.bot_id = instagram_users.bot_id
-            and standing_kpis.pull_id = instagram_users.pull_id
-            and standing_kpis.chatfuel_user_id = instagram_users.chatfuel_user_id
+            standing_kpis.bot_id = standing_platforms.bot_id
+            and standing_kpis.pull_id = standing_platforms.pull_id
+            and standing_kpis.chatfuel_user_id = standing_platforms.chatfuel_user_id
     where standing_kpis.kpi = 'unsubscribed' or unsubscribed_users.chatfuel_user_id is null
     group by
         standing_kpis.bot_id,
         standing_kpis.pull_id,
         standing_kpis.kpi,
-        case when instagram_users.chatfuel_user_id is null then 'facebook' else 'instagram' end
+        coalesce(standing_platforms.platform, 'facebook')
 ),
 
 final as (
@@ -87,7 +116,10 @@ final as (
         end as total_users,
     from pulls
     cross join kpis
-    cross join platforms
+    inner join platforms
+        on
+            pulls.bot_id = platforms.bot_id
+            and pulls.pull_id = platforms.pull_id
     left join totals
         on
             pulls.bot_id = totals.bot_id

@@ -47,7 +47,7 @@ final as (
             channel,
             case when concat(coalesce(instagram_name, ''), coalesce(instagram_handle, '')) <> '' then 'instagram' end,
             'facebook'
-        ) as channel,
+        ) as platform,
     from committed
 )
 
