@@ -9,7 +9,7 @@ view: dim_chatfuel__users {
   dimension: page_id { label: "Page ID" description: "The Facebook page or Instagram account that the user wrote to." sql: ${TABLE}.page_id ;; type: string group_label: "Ids" }
   dimension: first_name { label: "First name" description: "First name. A hash, with `chatfuel_hash_pii`." sql: ${TABLE}.first_name ;; type: string hidden: yes tags: ["personal"] }
   dimension: last_name { label: "Last name" description: "Last name. A hash, with `chatfuel_hash_pii`." sql: ${TABLE}.last_name ;; type: string hidden: yes tags: ["personal"] }
-  dimension: platform { label: "Platform" description: "`instagram` for users with an Instagram name or handle, else `facebook`." sql: ${TABLE}.platform ;; type: string }
+  dimension: platform { label: "Platform" description: "Where the user is: `facebook` or `instagram`, on the panel also `whatsapp`, `tiktok` or `widget`. The old surface does not say: who has a name or handle on Instagram is there." sql: ${TABLE}.platform ;; type: string }
   dimension: status { label: "Status" description: "`reachable`, or `blocked` if the user blocked the bot." sql: ${TABLE}.status ;; type: string }
   dimension: is_present { label: "Is present" description: "Whether the last pull shows the user." sql: ${TABLE}.is_present ;; type: yesno group_label: "Yes or no" }
   dimension: gender { label: "Gender" description: "Gender, as Chatfuel has it." sql: ${TABLE}.gender ;; type: string }

@@ -6,7 +6,7 @@ view: rpt_chatfuel__signup_cohorts {
   dimension: cohort_age_key { label: "Cohort age key" description: "Identifies the row: a hash of bot, both weeks and platform." sql: ${TABLE}.cohort_age_key ;; type: string group_label: "Ids" primary_key: yes hidden: yes }
   dimension: bot_id { label: "Bot ID" description: "The Chatfuel bot. Several bots share every table, so every key begins with it." sql: ${TABLE}.bot_id ;; type: string group_label: "Ids" }
   dimension: age_weeks { label: "Age weeks" description: "Weeks from `signup_week` to `observed_week`." sql: ${TABLE}.age_weeks ;; type: number value_format_name: decimal_0 }
-  dimension: platform { label: "Platform" description: "`facebook`, `instagram`, or `all`: a row of its own, which is the sum of the others. On the panel `facebook` stands for WhatsApp, TikTok and the widget too." sql: ${TABLE}.platform ;; type: string }
+  dimension: platform { label: "Platform" description: "`facebook`, `instagram`, on the panel also `whatsapp`, `tiktok` and `widget` from their first user on, or `all`: a row of its own, which is the sum of the others." sql: ${TABLE}.platform ;; type: string }
   dimension: cohort_users { label: "Cohort users" description: "All who signed up in the week and were in any pull, also those who are gone." sql: ${TABLE}.cohort_users ;; type: number value_format_name: decimal_0 }
   dimension: reachable_users { label: "Reachable users" description: "Those whom the bot could still reach at the end of the week observed." sql: ${TABLE}.reachable_users ;; type: number value_format_name: decimal_0 }
   dimension: seen_users { label: "Seen users" description: "Those who were seen since the week observed began." sql: ${TABLE}.seen_users ;; type: number value_format_name: decimal_0 }
