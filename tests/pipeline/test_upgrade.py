@@ -24,11 +24,12 @@ CHANGELOG = re.findall(r"^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text
 
 
 def told(project):
-    """What releases told whole: of their pulls, no cohort is known by platform, no step of an event, and no surface."""
+    """What releases told whole: of their pulls no cohort and no user's presence has a platform, no event a step, no pull a surface."""
     tables = {name: rows for name, rows in facts(project).items() if "cohort_states" not in name}
     events = "chatfuel.fct_chatfuel__user_events"
     pulls = "chatfuel_intermediate.int_chatfuel__pulls"
-    later = {events: "engagement_step", pulls: "surface, is_of_new_surface"}
+    presence = "chatfuel_intermediate.int_chatfuel__user_presence"
+    later = {events: "engagement_step", pulls: "surface, is_of_new_surface", presence: "platform"}
     return tables | {
         table: project.query(f"select * exclude ({columns}) from {table} order by all")
         for table, columns in later.items()
