@@ -74,6 +74,12 @@ def value_counts(converted: Converted) -> dict[str, int]:
     return counts
 
 
+def with_default(converted: Converted) -> set[str]:
+    """Return the attributes that have a default value: whoever has none reads as having that."""
+    rows = [row for path in converted.files["attributes"] for row in pq.read_table(path).to_pylist()]
+    return {row["attribute_name"] for row in rows if row["default_value"] is not None}
+
+
 def has_user_of(converted: Converted, user_ids: Sequence[str]) -> bool:
     """Return whether one of some users is in a pull."""
     wanted = pa.array(user_ids, pa.string())

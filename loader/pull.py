@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from loader import __version__
 from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
 from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Answer, Chatfuel
-from loader.convert import convert, has_user_of, is_system, user_columns, value_counts
+from loader.convert import convert, has_user_of, is_system, user_columns, value_counts, with_default
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder
 from loader.logs import progress
@@ -207,8 +207,10 @@ def _too_much_changed(
     if not is_of_same_kind:
         return ""
     counts, known = value_counts(converted), warehouse.value_counts(pull_before)
-    # Of an attribute that is new, or that nobody had, every value is a new one.
+    defaults = with_default(converted)
+    # Of an attribute that is new, or that nobody had, every value is a new one; a default is everybody's.
     changes = {name: counts.get(name, 0) - known[name] for name in known}
+    changes = {name: gain for name, gain in changes.items() if gain < 0 or name not in defaults}
     name = max(changes, key=lambda name: abs(changes[name]), default="")
     # Who came or went changes the count too.
     most = max(_FEW_USERS, rows["users"] * _MOST_CHANGED) + abs(rows["users"] - last["users_rows"])

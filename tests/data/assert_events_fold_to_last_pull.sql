@@ -22,6 +22,13 @@ events as (
         and event_type in ('attribute_set', 'attribute_changed', 'attribute_cleared')
 ),
 
+default_sets as (
+    select * from {{ ref('fct_chatfuel__user_events') }}
+    where
+        {{ is_of_last_pulls('observed_at') }}
+        and event_type = 'attribute_default_set'
+),
+
 observed_values as (
     select * from {{ ref('int_chatfuel__observed_values') }}
     where
@@ -44,14 +51,26 @@ users as (
     where {{ is_of_last_pulls('pull_date') }}
 ),
 
--- Also values that are hidden because the user or the attribute was away; at a bot's first pull, the baseline.
+-- Also values that are hidden because the user or the attribute was away; at a bot's first pull the baseline, and what a
+-- default value of the team gave.
 known_before as (
     select versions.*
     from versions
     inner join last_pulls
         on versions.bot_id = last_pulls.bot_id
+    left join default_sets
+        on
+            versions.bot_id = default_sets.bot_id
+            and versions.started_pull_id = default_sets.pull_id
+            and versions.attribute_name = default_sets.attribute_name
+            and versions.attribute_value = default_sets.new_value
+            and versions.start_reason in ('set', 'user_appeared')
     where
-        (versions.valid_from < last_pulls.pulled_at or versions.start_reason = 'baseline')
+        (
+            versions.valid_from < last_pulls.pulled_at
+            or versions.start_reason = 'baseline'
+            or default_sets.bot_id is not null
+        )
         and (
             versions.valid_to is null
             or versions.valid_to >= last_pulls.pulled_at

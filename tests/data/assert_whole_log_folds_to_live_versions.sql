@@ -5,13 +5,31 @@
 
 with
 
+default_sets as (
+    select * from {{ ref('fct_chatfuel__user_events') }}
+    where event_type = 'attribute_default_set'
+),
+
+-- Also what a default value of the team gave.
 baseline as (
-    select * from {{ ref('int_chatfuel__attribute_versions') }}
+    select versions.*
+    from {{ ref('int_chatfuel__attribute_versions') }} as versions
+    left join default_sets
+        on
+            versions.bot_id = default_sets.bot_id
+            and versions.started_pull_id = default_sets.pull_id
+            and versions.attribute_name = default_sets.attribute_name
+            and versions.attribute_value = default_sets.new_value
+            and versions.start_reason in ('set', 'user_appeared')
     where
-        start_reason = 'baseline'
-        and attribute_name <> 'status'
+        (versions.start_reason = 'baseline' or default_sets.bot_id is not null)
+        and versions.attribute_name <> 'status'
     -- a bot that moves to another surface has a baseline there too
-    qualify row_number() over (partition by bot_id, chatfuel_user_id, attribute_name order by valid_from desc) = 1
+    qualify
+        row_number() over (
+            partition by versions.bot_id, versions.chatfuel_user_id, versions.attribute_name
+            order by versions.valid_from desc
+        ) = 1
 ),
 
 live_versions as (

@@ -147,6 +147,19 @@ def test_a_bot_that_moves_is_not_refused_for_what_the_other_surface_lists(on_pan
     assert query("select surface from pulls order by pull_id") == [("classic",), ("panel",)]
 
 
+def test_a_default_value_that_everybody_reads_as_having_is_believed(on_panel, panel, query):
+    on_panel()
+    panel.defaults = {"botA": {"Favorite color": "mauve"}}
+    assert on_panel("--as-of", "2024-06-04T07:30:00Z").exit_code == 0
+    assert query(
+        "select pull_id, default_value from attributes where attribute_name = 'Favorite color' order by all"
+    ) == [
+        ("20240603T073000Z", None),
+        ("20240604T073000Z", "mauve"),
+    ]
+    assert query("select count(*) from user_attributes where attribute_value = 'mauve'") > [(10,)]
+
+
 def test_a_pull_of_the_panel_can_be_loaded_again_and_a_person_be_taken_out(
     on_panel, run, query, folder, tmp_path
 ):

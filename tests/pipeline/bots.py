@@ -34,6 +34,7 @@ class Pull:
         segments: names by id.
         source: `api`, or `import` for a saved export.
         surface: `classic` or `panel`.
+        defaults: on the panel the default value of an attribute; who reads as having it has it in `users`.
     """
 
     pulled_at: str
@@ -47,6 +48,7 @@ class Pull:
     segments: dict[str, str] = field(default_factory=dict)
     source: str = "api"
     surface: str = "classic"
+    defaults: dict[str, str] = field(default_factory=dict)
 
     @property
     def pull_id(self) -> str:
@@ -130,7 +132,10 @@ def user(**values: str) -> dict[str, str]:
 def _rows_of(pull: Pull) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {table: [] for table in RAW_SCHEMA["tables"]}
     for name in pull.attributes:
-        rows["attributes"].append({"attribute_name": name, "attribute_type": "custom"})
+        default = pull.defaults.get(name)
+        rows["attributes"].append(
+            {"attribute_name": name, "attribute_type": "custom", "default_value": default}
+        )
     for user_id, values in pull.users.items():
         user = {
             column["name"]: values.get(column["name"].replace("_", " "))

@@ -18,6 +18,23 @@ CASES = {
         Pull(DAY_2, {"ann": {"a": "x", "c": "z"}, "cat": {"a": "x"}}, surface="panel"),
         Pull(DAY_3, {"ann": {"c": "z"}, "cat": {"c": "z"}, "eve": {"c": "z"}}, surface="panel"),
     ],
+    # the team sets a default value of `a`, which bob and new dan read as having; eve comes later, and cid had his own
+    "a_default_value_is_set": [
+        Pull(DAY_1, {"ann": {}, "bob": {}, "cid": {"a": "y"}}, surface="panel"),
+        Pull(
+            DAY_2,
+            {"ann": {"a": "x"}, "bob": {"a": "x"}, "cid": {"a": "y"}, "dan": {"a": "x"}},
+            surface="panel",
+            defaults={"a": "x"},
+        ),
+        Pull(
+            DAY_3,
+            {"ann": {"a": "z"}, "bob": {"a": "x"}, "cid": {"a": "y"}, "dan": {"a": "x"}, "eve": {"a": "x"}},
+            surface="panel",
+            defaults={"a": "x"},
+        ),
+        Pull(DAY_4, {"ann": {"a": "z"}, "bob": {}, "cid": {"a": "y"}, "dan": {}, "eve": {}}, surface="panel"),
+    ],
     # ann leaves blocked and comes back reachable, after a gap of a year; bob blocks and unblocks on one day
     "base_adds_up_across_a_gap": [
         (DAY_1, {"ann": user(), "bob": user(), "cid": user(), "eve": user(status="blocked")}),

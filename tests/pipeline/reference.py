@@ -161,6 +161,14 @@ class _Bot:
                 value = (attribute in listed and values.get(attribute)) or None
                 new += self._observe(pull.bot_id, now, user, attribute, value, user not in known)
 
+        for attribute, default in pull.defaults.items():
+            gained = [event for event in new if event[1:5] == ("attribute_set", attribute, None, default)]
+            if 2 * len(gained) > len(pull.users):
+                # the team set a default value, and nobody did anything
+                new = [event for event in new if event not in gained]
+                new.append(
+                    (None, "attribute_default_set", attribute, None, default, self.previous, None, None)
+                )
         for user, event_type, attribute, old, value, after, occurred_at, broadcast_id in new:
             receipts = [receipt for receipt in self.received[user] if now - ATTRIBUTION <= receipt[0] < now]
             attributed = broadcast_id or (max(receipts)[1] if receipts else None)

@@ -51,7 +51,21 @@ def bot(bot_id, seed):
                 sent_at.isoformat(" "),
                 [user for user in USERS if random.randrange(2)],
             )
-        pulls.append(Pull(pulled_at.isoformat(" "), users, catalogue, recipients, bot_id, surface=surface))
+        defaults = {}
+        if surface == "panel" and not random.randrange(3):
+            defaults = {random.choice(ATTRIBUTES[:3]): random.choice("xy")}
+            users = {user: defaults | values for user, values in users.items()}
+        pulls.append(
+            Pull(
+                pulled_at.isoformat(" "),
+                users,
+                catalogue,
+                recipients,
+                bot_id,
+                surface=surface,
+                defaults=defaults,
+            )
+        )
         builds.append(random.randrange(2))
     return pulls, builds
 

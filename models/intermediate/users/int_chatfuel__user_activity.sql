@@ -24,6 +24,7 @@ monthly_events as (
         *,
         {{ month_of('observed_at') }} as observed_month,
     from new_events
+    where chatfuel_user_id is not null
 ),
 
 new_activity as (
