@@ -1,7 +1,7 @@
 """One story on both warehouses, told once a run: sandbox, loader, dbt; what the emulator's and the oracle's tests look at.
 
 A sandbox bot is pulled by the loader on four days, into a bucket and then into a folder, and loaded into DuckDB and the
-emulator; beside it stands a bot written by hand, for the rules that four days of a simulated bot do not meet. Both are
+emulator; beside it stand two bots written by hand, for the rules that four days of a simulated bot do not meet. All are
 built after the first day, after the second, and after the last two at once. A build on the emulator takes minutes.
 """
 
@@ -19,7 +19,7 @@ from loader import cli
 from sandbox.server import running
 from tests.emulator.compare import Rows, relations
 from tests.emulator.warehouse import GCP_PROJECT, EmulatedProject, Emulator
-from tests.pipeline.bots import Pull, user, write_pulls
+from tests.pipeline.bots import Pull, on, user, write_pulls
 from tests.pipeline.project import Project
 
 DATASET = "chatfuel"
@@ -41,6 +41,23 @@ OTHER_PULLS = [
         "2024-06-05 05:30:00", {"1": user(a="x", segment="lead"), "2": user(a="x", b="2"), "3": user(a="y")}
     ),
     Pull("2024-06-06 05:30:00", {"1": user(a="x", segment="hero"), "2": user(a="w"), "4": user(b="1")}),
+]
+MOVED_BOT = "moved_bot"
+# goes to the panel with its users, which has a third platform; the team sets a default value there; a platform is left
+MOVED_PULLS = [
+    Pull("2024-06-03 05:45:00", {"1": user(a="x", segment="lead"), "2": user(instagram__name="Eve")}),
+    *(
+        Pull(f"2024-06-0{day} 05:45:00", users, surface="panel", defaults=defaults)
+        for day, users, defaults in (
+            (4, {"1": on("facebook", a="x"), "2": on("instagram"), "3": on("whatsapp", segment="lead")}, {}),
+            (
+                5,
+                {"1": on("facebook", b="y"), "2": on("instagram", b="y"), "3": on("whatsapp", b="z")},
+                {"b": "y"},
+            ),
+            (6, {"1": on("facebook", b="y", segment="hero"), "2": on("instagram", b="w")}, {"b": "y"}),
+        )
+    ),
 ]
 
 
@@ -100,7 +117,7 @@ def told(folder: Path, emulator: Emulator, storage: tuple[str, Path]) -> Story:
             "CHATFUEL_BIGQUERY_PROJECT": GCP_PROJECT,
         }.items():
             environment.setenv(name, value)
-        for day, other in enumerate(OTHER_PULLS):
+        for day, (other, moved) in enumerate(zip(OTHER_PULLS, MOVED_PULLS, strict=True)):
             now = sandbox.move_to(day)
             environment.setenv("CHATFUEL_LANDING", "gs://pulls/story" if day < 2 else str(folder / "landing"))
             with pytest.MonkeyPatch.context() as emulated:
@@ -113,7 +130,9 @@ def told(folder: Path, emulator: Emulator, storage: tuple[str, Path]) -> Story:
             by_hand = folder / f"by_hand_{day}.duckdb"
             for path in (on_duckdb.path, by_hand):
                 with duckdb.connect(str(path)) as connection:
-                    write_pulls(connection, [replace(other, bot_id=OTHER_BOT)])
+                    write_pulls(
+                        connection, [replace(other, bot_id=OTHER_BOT), replace(moved, bot_id=MOVED_BOT)]
+                    )
             on_bigquery.load(by_hand)
             if day != 2:
                 on_duckdb.build(*WITHOUT_TESTS)

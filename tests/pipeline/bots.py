@@ -25,7 +25,7 @@ class Pull:
 
     Attributes:
         pulled_at: UTC, as `2024-06-03 07:30:00`.
-        users: for every user its values: attributes of the catalogue by name, and `status`, `signed up`, `last seen`.
+        users: for every user its values: attributes of the catalogue by name, and `status`, `signed up`, `last seen`, `channel`.
         catalogue: the attributes that Chatfuel listed; by default those that some user has.
         recipients: for every broadcast id when it was sent, and to whom.
         broadcast_list: lines of the broadcast list, by column of the raw table.
@@ -61,7 +61,7 @@ class Pull:
         if self.catalogue is not None:
             return self.catalogue
         names = {name for values in self.users.values() for name in values}
-        return sorted(names - {"status", "signed up", "last seen"})
+        return sorted(names - {"status", "signed up", "last seen", "channel"})
 
 
 def write_pulls(connection: duckdb.DuckDBPyConnection, pulls: list[Pull]) -> None:
@@ -127,6 +127,11 @@ def user(**values: str) -> dict[str, str]:
         "last seen": "2024-06-01 08:00:00",
         **{name.replace("__", " "): value for name, value in values.items()},
     }
+
+
+def on(channel: str, **values: str) -> dict[str, str]:
+    """The values of a user of the panel, which tells no status."""
+    return {"channel": channel, **values}
 
 
 def _rows_of(pull: Pull) -> dict[str, list[dict]]:
