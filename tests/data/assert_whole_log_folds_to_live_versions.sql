@@ -17,7 +17,7 @@ baseline as (
     left join default_sets
         on
             versions.bot_id = default_sets.bot_id
-            and versions.started_pull_id = default_sets.pull_id
+            and versions.valid_from = default_sets.observed_at
             and versions.attribute_name = default_sets.attribute_name
             and versions.attribute_value = default_sets.new_value
             and versions.start_reason in ('set', 'user_appeared')
