@@ -585,12 +585,14 @@ function linkTo(row) {
 }
 
 function overview() {
-  if (rows("pulls").at(-1)?.surface === "panel") {
-    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero."));
+  const isOnPanel = rows("pulls").at(-1)?.surface === "panel";
+  if (isOnPanel) {
+    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero. Its broadcasts are not pulled yet."));
   }
   inShort();
-  base();
-  atEqualAge();
+  // Of a bot that has moved there, what the old surface told stands.
+  if (!isOnPanel || ranged("base").some((row) => row.reachable_at_end != null)) base();
+  if (!isOnPanel || rows("broadcasts").length) atEqualAge();
   const cards = make("div", { class: "cards" });
   for (const spec of CARDS.filter((each) => series[each.kpi])) {
     const now = cardValue(spec, state.from, state.to);
