@@ -1,7 +1,7 @@
 {{ config(materialized='ephemeral') }}
 
--- One row per value that the new pulls show set, changed or cleared, per status that became blocked or reachable, and per
--- attribute that got a default value.
+-- One row per value that the new pulls show set, changed or cleared, per status that became blocked or reachable, and
+-- per attribute that got a default value.
 with
 
 -- The first pull of a bot is state, not news: its versions are the baseline.
