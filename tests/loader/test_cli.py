@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import duckdb
 import pytest
@@ -168,6 +169,19 @@ def test_a_signal_that_comes_while_duckdb_works_is_that_signal(tmp_path):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         DuckDBWarehouse(path).read("select sum(hash(i)) from range(1000000000) as t (i)")
+
+
+def test_a_query_that_a_signal_cut_short_is_interrupted_before_the_file_is_closed(tmp_path, monkeypatch):
+    path = tmp_path / "warehouse.duckdb"
+    path.touch()
+    connection = MagicMock()
+    connection.__enter__.return_value = connection
+    # after the setting of the time zone
+    connection.execute.side_effect = [None, KeyboardInterrupt]
+    monkeypatch.setattr(duckdb, "connect", lambda *_, **__: connection)
+    with pytest.raises(KeyboardInterrupt):
+        DuckDBWarehouse(path).read("select 1")
+    assert [name for name, *_ in connection.mock_calls[-2:]] == ["interrupt", "__exit__"]
 
 
 def send_to_main_thread(process, number):

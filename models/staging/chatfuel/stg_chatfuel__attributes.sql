@@ -28,7 +28,7 @@ final as (
         attribute_type,
         {{ normalise_name('attribute_name') }} as attribute_rule_name,
         data_type,
-        default_value,
+        {{ pii_attribute_value('attribute_name', 'default_value') }},
     from committed
 )
 
