@@ -126,13 +126,29 @@ differences as (
     where known_before.attribute_value is distinct from pulled_values.attribute_value
 ),
 
--- Of users and attributes that are away, nothing is known but what was.
+-- Of users and attributes that are away, nothing is known but what was. They are looked up, not joined: DuckDB may join
+-- users and attributes first, all with all.
 news as (
     select differences.*
     from differences
     inner join last_pulls using (bot_id)
-    inner join users using (bot_id, pull_id, chatfuel_user_id)
-    inner join attributes_of_last_pulls using (bot_id, pull_id, attribute_name)
+    where
+        exists (
+            select 1
+            from users
+            where
+                users.bot_id = differences.bot_id
+                and users.pull_id = last_pulls.pull_id
+                and users.chatfuel_user_id = differences.chatfuel_user_id
+        )
+        and exists (
+            select 1
+            from attributes_of_last_pulls
+            where
+                attributes_of_last_pulls.bot_id = differences.bot_id
+                and attributes_of_last_pulls.pull_id = last_pulls.pull_id
+                and attributes_of_last_pulls.attribute_name = differences.attribute_name
+        )
 ),
 
 final as (
