@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -117,6 +118,23 @@ def pick(content: Any, shape: Shape, what: str) -> tuple[Any, Any]:
     except (msgspec.ValidationError, RecursionError, UnicodeError) as error:
         problem = _problem(str(error), ".".join(shape.path))
     raise ContractError(f"Chatfuel's answer to {what}: {problem}. {CHANGED}")
+
+
+def epoch_seconds(moment: str | float, what: str) -> float:
+    """Return the seconds since 1970 of a moment: milliseconds, or a text with its time zone.
+
+    Raises:
+        ContractError: It is neither; ``what`` is dated by it.
+    """
+    try:
+        number = float(moment)
+        return number / 1000 if number > 1e11 else number
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(str(moment)).timestamp()
+    except ValueError:
+        raise ContractError(f"Chatfuel dates the {what} in a way that is not known. {CHANGED}") from None
 
 
 def _count(_: type, value: Any) -> Count:

@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from threading import Timer
 from time import monotonic
@@ -37,6 +38,8 @@ from loader.settings import Patience
 USER_ID = "chatfuel user id"
 # These columns begin every users export, asked for or not.
 ALWAYS_SERVED = ("last seen", "page id")
+# An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
+ASK_AFTER, ASK_BEFORE = timedelta(hours=1), timedelta(days=7)
 # More fields in one request fail.
 MOST_FIELDS = 1500
 

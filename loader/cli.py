@@ -120,6 +120,10 @@ class _Loader:
 
         return closing(Chatfuel(settings.base_url, settings.token, patience))
 
+    def recorded(self, bot_id: str) -> set[str] | None:
+        """Return the broadcasts whose audience is known; none before the surface's first pull."""
+        return self.warehouse.recorded_broadcasts(bot_id, self.settings.surfaces[bot_id])
+
     def source(self, bot_id: str) -> ModuleType:
         """Return what fetches a bot."""
         return import_module("loader.panel" if self.settings.surfaces[bot_id] == "panel" else "loader.pull")
@@ -360,8 +364,7 @@ def plan(loader: _Loader, as_of: datetime) -> None:
         if loader.is_there(folder):
             return
         with loader.client(bot_id) as client:
-            recorded = loader.warehouse.recorded_broadcasts(bot_id)
-            found = loader.source(bot_id).plan(client, folder.pull, recorded)
+            found = loader.source(bot_id).plan(client, folder.pull, loader.recorded(bot_id))
         has_landed, place = folder.is_complete, f"{loader.landing.name}/{folder.name}"
         asks = (
             "ask for nothing: it has landed before"
@@ -407,7 +410,7 @@ def pull(loader: _Loader, as_of: datetime, min_users_ratio: float, force: bool, 
             log.info("%s has landed before.", folder.pull)
         else:
             with loader.client(bot_id) as client:
-                loader.source(bot_id).fetch(client, folder, loader.warehouse.recorded_broadcasts(bot_id))
+                loader.source(bot_id).fetch(client, folder, loader.recorded(bot_id))
         loader.load_and_show(folder, min_users_ratio, force)
 
     bot_ids = loader.settings.bot_ids

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from msgspec.structs import replace
 
 from loader.answers import COUNT, SHAPES, parse, pick
+from loader.campaigns import FLOWS, campaigns_of
 from loader.chatfuel import ALWAYS_SERVED, USER_ID
 from loader.errors import ContractError, LoaderError, RefusedError
 from loader.landing import LandedFile, Manifest, PullFolder
@@ -142,7 +143,9 @@ class _Conversion:
         remedy = EXPORT_AGAIN if manifest.source == "import" else PULL_AGAIN
         rows: dict[str, list[tuple]] = {table: [] for table in raw_tables()}
         for landed in files:
-            if not landed.name.endswith(_CSV):
+            if is_panel and landed.table == "scheduled_entries":
+                self._add_campaigns(landed, rows)
+            elif not landed.name.endswith(_CSV):
                 rows[landed.table] += self._json_rows(landed)
         others: dict[str, int] = {}
         # What the users export has of the catalogue is taken from there, and from nowhere else.
@@ -173,7 +176,7 @@ class _Conversion:
             taken = np.union1d(taken, self._leave_out(of_channel, force, taken))
         for export in exports:
             if export.landed.table == "broadcast_recipients":
-                self._leave_out([export], True)
+                self._leave_out([export], force)
         # Pulls of versions before 1.0 did not ask for these.
         unseen = {attribute_name(name, "custom") for name in user_columns()} & self._catalogue.keys()
         if unseen:
@@ -262,6 +265,15 @@ class _Conversion:
                 return [(number, _payload(payload)) for number, payload in enumerate(payloads, start=1)]
             case "block_filters":
                 return [(landed.broadcast_id, landed.block_id, _payload(payloads))]
+
+    def _add_campaigns(self, landed: LandedFile, rows: Mapping[str, list[tuple]]) -> None:
+        """Add the campaigns of the panel, and the audience of each that went out, asked for or not."""
+        flows, pulled_at = pick(self._parse(landed), FLOWS, landed.name)[1], self.folder.pull.pulled_at
+        for campaign in campaigns_of(flows, landed.name):
+            broadcast_id = _text(campaign.id)
+            rows["scheduled_entries"].append((broadcast_id, _payload(campaign.entry(pulled_at))))
+            if campaign.is_settled(pulled_at):
+                rows["block_filters"].append((broadcast_id, broadcast_id, _payload(campaign.block())))
 
     def _panel_attributes(self, landed: LandedFile) -> list[tuple]:
         rows = []

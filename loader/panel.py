@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader import __version__
-from loader.answers import CHANGED, Shape
+from loader.answers import CHANGED, Shape, epoch_seconds
+from loader.campaigns import CHANNEL, FLOWS, Campaign, campaigns_of, to_ask
 from loader.chatfuel import USER_ID, Answer, Chatfuel, Sink, _TransientError
 from loader.errors import (
     AuthenticationError,
@@ -40,9 +40,10 @@ from loader.wide_csv import WideCsv
 ID_COLUMNS = (USER_ID, "contact id", "id")
 _RUNS = {"Created", "InProgress"}
 _ENDED_BADLY = {"Paused", "Cancelled", "Failed"}
+_FLOWS = "list of flows"
 # Between two looks at an export.
 _LONGEST_PAUSE = 15.0
-_ROLE = "Set its role to have the permission People: View, and to hide nobody's contacts."
+_ROLE = "Set its role to have the permissions People: View and Flows: View, and to hide nobody's contacts."
 
 
 class Alias(msgspec.Struct):
@@ -138,7 +139,7 @@ class Plan(NamedTuple):
 
     attributes: list[str]
     chunks: list[str]
-    entries: list
+    entries: list[Campaign]
 
 
 class Panel(Chatfuel):
@@ -182,14 +183,18 @@ class Panel(Chatfuel):
                 raise ContractError(f"Chatfuel's list of attributes does not go on where it ends. {CHANGED}")
             after = following
 
-    def contacts(self, bot_id: str, channel: str) -> Contacts:
-        """Return how many contacts a channel has.
+    def flows(self, bot_id: str) -> Answer:
+        """Return all flows; some of them are campaigns."""
+        return self._query("PanelFlows", {"botID": bot_id}, FLOWS)
+
+    def contacts(self, bot_id: str, channel: str, segment: Mapping[str, Any] | None = None) -> Contacts:
+        """Return how many contacts a channel has, or an audience among them.
 
         Raises:
             RefusedError: The token does not see all of them.
         """
         for _ in range(3):
-            variables = {"botID": bot_id, "platforms": [channel]}
+            variables = {"botID": bot_id, "platforms": [channel], "segment": segment}
             found = self._query("PanelContacts", variables, Shape(("data", "bot"), Contacts)).content
             # Somebody may come between the two counts, hardly so thrice.
             if found.contactsCount == found.contactsTotalCount:
@@ -199,18 +204,21 @@ class Panel(Chatfuel):
             f" {_ROLE} Nothing was loaded: who is hidden would read as gone."
         )
 
-    def download_contacts(self, bot_id: str, channel: str, sink: Sink) -> Task:
+    def download_contacts(
+        self, bot_id: str, channel: str, sink: Sink, segment: Mapping[str, Any] | None = None
+    ) -> Task:
         """Have an export made, of all attributes, and download it; return what was told of it.
 
         Args:
             bot_id: The bot.
             channel: Whose contacts.
             sink: Where the CSV goes.
+            segment: The audience; none is everybody.
         """
         what, failed = f"export of {channel}", []
 
         def attempt() -> Task:
-            task = self._wait(self._start(bot_id, channel, what), what)
+            task = self._wait(self._start(bot_id, channel, segment, what), what)
             state, file = _state(task, what), task.data and task.data.file
             if state != "Finished":
                 problem = state
@@ -245,10 +253,10 @@ class Panel(Chatfuel):
             return "its file is gone"
         return ""
 
-    def _start(self, bot_id: str, channel: str, what: str) -> str:
+    def _start(self, bot_id: str, channel: str, segment: Mapping[str, Any] | None, what: str) -> str:
         """Start an export, after that which is under way; return its id."""
         shape = Shape(("data", "csvContactExportStartBySegment"), _Started)
-        variables = {"botID": bot_id, "platforms": [channel]}
+        variables = {"botID": bot_id, "platforms": [channel], "segment": segment}
         for number in range(1_000_000):
             if running := self.contacts(bot_id, channel).lastActiveCSVContactsExportTask:
                 self._wait(running.id, "export that somebody else started")
@@ -306,20 +314,21 @@ class Panel(Chatfuel):
         return ContractError(f"Chatfuel answered {operation} with an error: {told}. {CHANGED}")
 
 
-def plan(client: Panel, pull: Pull, recorded: Collection[str]) -> Plan:
+def plan(client: Panel, pull: Pull, recorded: Collection[str] | None) -> Plan:
     """Find out what a pull would ask for; nothing is written. Arguments as those of ``fetch``."""
     names = [name for page in client.pages(pull.bot_id) for name in nodes_of([page.content])]
     channels = [c for c in client.channels if client.contacts(pull.bot_id, c).contactsTotalCount]
-    return Plan(names, channels[1:], [])
+    campaigns = campaigns_of(client.flows(pull.bot_id).content, _FLOWS) if CHANNEL in client.channels else []
+    return Plan(names, channels[1:], [one for one, _ in to_ask(campaigns, pull.pulled_at, recorded)])
 
 
-def fetch(client: Panel, folder: PullFolder, recorded: Collection[str]) -> None:
+def fetch(client: Panel, folder: PullFolder, recorded: Collection[str] | None) -> None:
     """Land everything that the panel has.
 
     Args:
         client: The panel.
         folder: Where the responses go; emptied first.
-        recorded: The broadcasts that need not be asked for, because their audience is in the warehouse.
+        recorded: The campaigns that an earlier pull from here saw go out; none at the first.
     """
     bot_id = folder.pull.bot_id
     pages = [*client.pages(bot_id)]
@@ -334,12 +343,25 @@ def fetch(client: Panel, folder: PullFolder, recorded: Collection[str]) -> None:
     folder.begin()
     for number, page in enumerate(pages, start=1):
         folder.write(f"attributes-{number:03}.json.gz", "attributes", page.body)
+
+    def export(name: str, on: str, audience: Mapping[str, Any] | None = None, **facts) -> None:
+        table = name.partition("-")[0]
+        client.download_contacts(bot_id, on, lambda: folder.writer(name, table, **facts), audience)
+        header = WideCsv(folder.path / name).header
+        folder.describe(id_column=id_column(header, client.id_columns, name))
+
     for channel, count in counts.items():
         if count:
-            name, facts = f"users-{channel}.csv.gz", {"channel": channel, "contacts": count}
-            client.download_contacts(bot_id, channel, lambda n=name, f=facts: folder.writer(n, "users", **f))
-            header = WideCsv(folder.path / name).header
-            folder.describe(id_column=id_column(header, client.id_columns, name))
+            export(f"users-{channel}.csv.gz", channel, channel=channel, contacts=count)
+    if CHANNEL in counts:
+        body, flows = client.flows(bot_id)
+        folder.write("scheduled_entries.json.gz", "scheduled_entries", body)
+        asked = to_ask(campaigns_of(flows, _FLOWS), folder.pull.pulled_at, recorded)
+        for number, (campaign, audience) in enumerate(asked, start=1):
+            if count := client.contacts(bot_id, CHANNEL, audience).contactsCount:
+                facts = {"broadcast_id": campaign.id, "contacts": count}
+                name = f"broadcast_recipients-{number:03}.csv.gz"
+                export(name, CHANNEL, audience, **facts)
     folder.commit("panel", __version__)
 
 
@@ -400,7 +422,8 @@ def describe(client: Panel, bot_id: str) -> list[str]:
         "panel, contacts: " + ", ".join(f"{count:,} {channel}" for channel, count in counts.items()),
         "attributes: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common()),
         f"with an alias: {sum(bool(n.botAttribute.aliases) for n in nodes.values()):,};"
-        f" with a default value: {sum(n.defaultValue is not None for n in nodes.values()):,}",
+        f" with a default value: {sum(n.defaultValue is not None for n in nodes.values()):,};"
+        f" campaigns: {_counted(client, bot_id)}",
     ]
     if not any(counts.values()):
         return lines
@@ -419,7 +442,7 @@ def describe(client: Panel, bot_id: str) -> list[str]:
             chosen = id_column(csv.header, client.id_columns, channel)
         except ContractError as error:
             chosen = f"none: {error.message}"
-        log = [status.type for status in sorted(task.statuses, key=lambda s: _seconds(s.startedAt, channel))]
+        statuses = sorted(task.statuses, key=lambda status: epoch_seconds(status.startedAt, channel))
         times = [column for column, name in names.items() if nodes[name].is_datetime]
         rows = numbers = cells = 0
         for block in csv.blocks(times):
@@ -427,7 +450,7 @@ def describe(client: Panel, bot_id: str) -> list[str]:
             numbers += pc.sum(pc.match_substring_regex(block.values, "^[0-9]{12,14}$")).as_py() or 0
     return [
         *lines,
-        f"export of {channel}: {', '.join(log)}, {task.totalPoints} points,"
+        f"export of {channel}: {', '.join(status.type for status in statuses)}, {task.totalPoints} points,"
         f" {time.monotonic() - began:.0f} s, its deadline {task.deadline}",
         f"file: {file.type}, {file.status}, at {'the same host' if own else 'another host'}",
         f"rows: {rows:,}, and {counts[channel]:,} counted",
@@ -439,22 +462,15 @@ def describe(client: Panel, bot_id: str) -> list[str]:
     ]
 
 
+def _counted(client: Panel, bot_id: str) -> str:
+    campaigns = campaigns_of(client.flows(bot_id).content, _FLOWS)
+    counts = Counter(f"{one.type} {one.status}" for one in campaigns)
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common()) or "none"
+
+
 def _state(task: Task, what: str) -> str:
     """Return the present status: that of the latest entry, or that the deadline is over."""
-    log = [(_seconds(status.startedAt, what), place) for place, status in enumerate(task.statuses)]
+    log = [(epoch_seconds(status.startedAt, what), place) for place, status in enumerate(task.statuses)]
     state = task.statuses[max(log)[1]].type if log else "Created"
-    is_over = task.deadline is not None and _seconds(task.deadline, what) < time.time()
+    is_over = task.deadline is not None and epoch_seconds(task.deadline, what) < time.time()
     return "past its deadline" if is_over and state in _RUNS else state
-
-
-def _seconds(moment: str | float, what: str) -> float:
-    """Return the epoch seconds of a moment: milliseconds, or a text with its time zone."""
-    try:
-        number = float(moment)
-        return number / 1000 if number > 1e11 else number
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(str(moment)).timestamp()
-    except ValueError:
-        raise ContractError(f"Chatfuel dates the {what} in a way that is not known. {CHANGED}") from None

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from loader import __version__
 from loader.answers import CHANGED, Attribute, BroadcastResult, Entry
-from loader.chatfuel import ALWAYS_SERVED, MOST_FIELDS, USER_ID, Answer, Chatfuel
+from loader.chatfuel import ALWAYS_SERVED, ASK_AFTER, ASK_BEFORE, MOST_FIELDS, USER_ID, Answer, Chatfuel
 from loader.convert import convert, has_user_of, is_system, user_columns, value_counts, with_default
 from loader.errors import ContractError, RefusedError
 from loader.landing import Pull, PullFolder
 from loader.logs import progress
 from loader.warehouse import Converted, Warehouse
-
-# An audience is asked for when the broadcast has reached everyone, and before the answer has faded.
-_ASK_AFTER = timedelta(hours=1)
-_ASK_BEFORE = timedelta(days=7)
 
 # The share of values and attributes that a pull must have of the pull before; the share of the users who may
 # gain or lose one attribute from one pull to the next, and how many always may.
@@ -41,17 +37,18 @@ class Plan(NamedTuple):
     entries: list[Entry]
 
 
-def plan(client: Chatfuel, pull: Pull, recorded: Collection[str]) -> Plan:
+def plan(client: Chatfuel, pull: Pull, recorded: Collection[str] | None) -> Plan:
     """Find out what a pull would ask for; nothing is written."""
     fields = _fields(client.attributes(pull.bot_id).content)
     entries, stats = client.scheduled_entries(pull.bot_id), client.broadcast_stats(pull.bot_id)
     return Plan(fields, _chunks(fields), _to_ask(entries.content, stats.content, pull.pulled_at, recorded))
 
 
-def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str]) -> None:
+def fetch(client: Chatfuel, folder: PullFolder, recorded: Collection[str] | None) -> None:
     """Land everything that Chatfuel has in a folder, which is emptied first.
 
-    The audience of the ``recorded`` broadcasts is in the warehouse, and not asked for.
+    The audience of the ``recorded`` broadcasts is in the warehouse, and not asked for; before the first pull
+    there is none.
     """
     bot_id = folder.pull.bot_id
     catalogue = client.attributes(bot_id)
@@ -118,11 +115,11 @@ def _to_ask(
     entries: Sequence[Entry],
     stats: Sequence[BroadcastResult],
     pulled_at: datetime,
-    recorded: Collection[str],
+    recorded: Collection[str] | None,
 ) -> list[Entry]:
     # What is listed twice is one entry.
     chosen = {entry.id: entry for entry in reversed(qualifying(entries, stats, pulled_at))}
-    return [entry for entry in reversed(chosen.values()) if entry.id not in recorded]
+    return [entry for entry in reversed(chosen.values()) if entry.id not in (recorded or ())]
 
 
 def qualifying(
@@ -132,7 +129,7 @@ def qualifying(
     final = {}
     for result in stats:
         final.setdefault(result.block_title, result.in_progress is False and bool(result.total_users))
-    first, last = (pulled_at - _ASK_BEFORE).timestamp(), (pulled_at - _ASK_AFTER).timestamp()
+    first, last = (pulled_at - ASK_BEFORE).timestamp(), (pulled_at - ASK_AFTER).timestamp()
     return [
         entry
         for entry in entries

@@ -109,7 +109,7 @@ def _present(users: Users) -> Iterator[int]:
 
 
 def _test(audience: Filter, bot: Catalogue, users: Users) -> Test:
-    tests = [_condition(parameter, bot, users) for parameter in audience.parameters]
+    tests = [condition(parameter, bot, users) for parameter in audience.parameters]
     if not tests:
         return lambda user: True
     if len(tests) == 1:
@@ -119,7 +119,8 @@ def _test(audience: Filter, bot: Catalogue, users: Users) -> Test:
     return lambda user: any(test(user) for test in tests)
 
 
-def _condition(parameter: Parameter, bot: Catalogue, users: Users) -> Test:
+def condition(parameter: Parameter, bot: Catalogue, users: Users) -> Test:
+    """Return what tells whether a user meets one condition; arguments as those of ``select``."""
     if parameter.type == "segment":
         test = _in_segments(parameter, bot, users)
     elif parameter.type == "sequence":

@@ -57,10 +57,11 @@ KPIS = """
 """
 BROADCASTS = """
     select
-        sent_at::date as sent,
+        sent_date as sent,
         left(replace(message, chr(10), ' '), 50) as message,
         audience,
         recipients,
+        known_recipients as known,
         format('{:.1f} %', 100 * open_rate) as opened,
         format('{:.1f} %', 100 * click_rate) as clicked,
         format('{:.1f} %', 100 * failure_rate) as failed

@@ -19,6 +19,8 @@ from typing import Any
 from graphql import GraphQLError
 
 from sandbox.bot import Bot
+from sandbox.campaigns import SDL as CAMPAIGNS_SDL
+from sandbox.campaigns import flow, members
 from sandbox.clock import iso
 from sandbox.messages import Request, Response, expired_document, json_response
 from sandbox.schema import GraphQL
@@ -43,14 +45,13 @@ enum OrderBy { ContactsCount }
 enum Direction { Asc Desc }
 input BotAttributeFilter { name: String }
 input BotAttributeOrderByInput { orderBy: OrderBy! direction: Direction! }
-input SegmentInput { id: String }
 
 type Alias { locale: DashboardLocale! alias: String! }
 type BotAttribute { name: AttributeName! type: AttributeType! dataType: String! aliases: [Alias!]! }
 type Node { botAttribute: BotAttribute! usersCount: Int! flowsCount: Int! defaultValue: String }
 type Edge { cursor: BotAttributeCursor node: Node! }
 type PageInfo { hasNextPage: Boolean! endCursor: BotAttributeCursor }
-type Connection { edges: [Edge!]! pageInfo: PageInfo! }
+type BotAttributeConnection { edges: [Edge!]! pageInfo: PageInfo! }
 type Status { type: String! startedAt: String! }
 type File { id: String! url: String! type: String! status: String! size: Int! }
 interface TaskData { id: String! }
@@ -63,10 +64,12 @@ type Bot {
   contactsCount(platforms: [Platform!]!, segment: SegmentInput): Int!
   contactsTotalCount(platforms: [Platform!]!, segment: SegmentInput): Int!
   lastActiveCSVContactsExportTask: Task
+  flowGroups: [FlowGroup!]!
+  flowsWithoutGroup: [Flow!]!
   botAttributes(
     locale: DashboardLocale!, platforms: [Platform!]!, attributeTypes: [AttributeType!]!,
     filters: [BotAttributeFilter!]!, orderBy: BotAttributeOrderByInput!, first: Int, after: BotAttributeCursor
-  ): Connection!
+  ): BotAttributeConnection!
 }
 type Query { bot(id: BotID!): Bot! getTask(id: TaskID!): Task! }
 type Mutation {
@@ -147,14 +150,20 @@ class Panel:
     def __post_init__(self) -> None:
         self._numbers = count(1)
         bot_fields = {
-            "contactsCount": lambda bot, info, platforms, segment=None: self._count(bot, platforms, True),
-            "contactsTotalCount": lambda bot, info, platforms, segment=None: self._count(bot, platforms),
+            "contactsCount": lambda bot, info, **asked: self._count(bot, is_of_role=True, **asked),
+            "contactsTotalCount": lambda bot, info, **asked: self._count(bot, **asked),
             "lastActiveCSVContactsExportTask": self._active,
             "botAttributes": self._attributes,
+            "flowGroups": lambda bot, info: [
+                {"id": "g", "name": "Broadcasts", "flows": self._flows(bot, True)}
+            ],
+            "flowsWithoutGroup": lambda bot, info: self._flows(bot, False),
         }
         queries = {"bot": self._bot, "getTask": self._get_task}
         mutations = {"csvContactExportStartBySegment": self._start}
-        self._api = GraphQL(_SDL, {"Query": queries, "Mutation": mutations, "Bot": bot_fields})
+        self._api = GraphQL(
+            _SDL + CAMPAIGNS_SDL, {"Query": queries, "Mutation": mutations, "Bot": bot_fields}
+        )
 
     def respond(self, request: Request) -> Response:
         """Answer a request."""
@@ -181,9 +190,16 @@ class Panel:
             raise GraphQLError("No such bot", extensions={"code": "BotDoesNotExist", "traceId": "t-404"})
         return self.world.bots[id]
 
-    def _count(self, bot: Bot, platforms: list[str], of_role: bool = False) -> int:
-        found = sum(channel(bot, user) in platforms for user in present(bot))
-        return max(0, found - self.hidden.get(bot.id, 0)) if of_role else found
+    def _count(self, bot: Bot, platforms: list[str], segment: Any = None, is_of_role: bool = False) -> int:
+        found = len(contacts(bot, platforms, segment))
+        return max(0, found - self.hidden.get(bot.id, 0)) if is_of_role else found
+
+    def _flows(self, bot: Bot, scheduled: bool) -> list[dict[str, Any]]:
+        return [
+            flow(bot, one, bot.now, sum(channel(bot, user) == "whatsapp" for user in one.recipients))
+            for one in bot.broadcasts
+            if one.scheduled == scheduled
+        ]
 
     def _active(self, bot, info):
         running = [t for t in self.tasks.values() if t.bot_id == bot.id and t.state == "InProgress"]
@@ -227,11 +243,11 @@ class Panel:
             raise GraphQLError("Wait", extensions={"code": "CSVContactExportAlreadyInProgress"})
         if unknown := [name for name in attributes if name not in self.columns(bot)]:
             raise GraphQLError(f"No attribute {unknown[0]}", extensions={"code": "SegmentIsInvalid"})
-        return self.begin(bot, platforms).served(self.base, self.lifetime)
+        return self.begin(bot, platforms, segment).served(self.base, self.lifetime)
 
-    def begin(self, bot: Bot, platforms: list[str]) -> _Task:
-        """Begin an export of everybody on some channels, as somebody else may do too."""
-        chosen = [user for user in present(bot) if channel(bot, user) in platforms]
+    def begin(self, bot: Bot, platforms: list[str], segment: Any = None) -> _Task:
+        """Begin an export of everybody, or of a segment, on some channels, as somebody else may do too."""
+        chosen = contacts(bot, platforms, segment)
         names, defaults = [*self.columns(bot)], self.defaults.get(bot.id, {})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -249,6 +265,12 @@ class Panel:
 def present(bot: Bot) -> list[int]:
     """Return the users who are there."""
     return [user for user in range(len(bot.users)) if bot.users.present[user]]
+
+
+def contacts(bot: Bot, platforms: list[str], segment: Any = None) -> list[int]:
+    """Return the users on some channels, or those of a segment among them."""
+    is_member = members(segment, bot) if segment else lambda user: True
+    return [user for user in present(bot) if channel(bot, user) in platforms and is_member(user)]
 
 
 def channel(bot: Bot, user: int) -> str:

@@ -149,3 +149,52 @@ def test_a_default_is_what_contacts_without_a_value_read_as(ask, download, panel
 def test_a_wrong_token_and_a_bot_that_is_not_there(ask):
     assert code(ask(COUNTS, token="other")) == "Unauthorized"
     assert code(ask(COUNTS, botID="nobody")) == "BotDoesNotExist"
+
+
+FLOWS = """query($botID: BotID!) { bot(id: $botID) { flowsWithoutGroup { ...F } flowGroups { flows { ...F } } } }
+  fragment F on Flow { blocks { id blockElements { id
+    ... on WhatsAppOneTimeNotificationBlockElement { status sentToContactsCount }
+    ... on WhatsAppScheduledMessageBlockElement { status firstSendTime } } } }"""
+COUNT = """query($botID: BotID!, $segment: SegmentInput!) { bot(id: $botID) {
+  contactsCount(platforms: [whatsapp, facebook, instagram, tiktok, widget], segment: $segment) } }"""
+
+
+def test_a_broadcast_is_a_flow_that_is_live_until_it_was_sent(ask, bot):
+    served = ask(FLOWS)["data"]["bot"]
+    (group,) = served["flowGroups"]
+    begun = {
+        flow["blocks"][0]["id"]: flow["blocks"][0]["blockElements"][0]
+        for flow in served["flowsWithoutGroup"] + group["flows"]
+    }
+    assert begun.keys() == {one.id for one in bot.broadcasts}
+    for one in bot.broadcasts:
+        waits = "Live" if one.scheduled and one.enabled else "Draft"
+        assert begun[one.id]["status"] == ("Finished" if one.enabled and one.sent(bot.now) else waits)
+        assert ("firstSendTime" in begun[one.id]) == one.scheduled
+    assert {element["status"] for element in begun.values()} >= {"Finished", "Live"}
+
+
+@pytest.mark.parametrize("operator", ["AND", "OR"])
+def test_a_segment_chooses_as_its_conditions_say(ask, bot, operator):
+    names = ["gender", "AB_Split"]
+    some = next(user for user in present(bot) if all(name in values(bot, user) for name in names))
+    wanted = {name: values(bot, some)[name] for name in names}
+    parts = [
+        {
+            "id": name,
+            "byAttribute": {"name": name, "defaultStrategy": {"operator": "IS", "comparableValues": [value]}},
+        }
+        for name, value in wanted.items()
+    ]
+    segment = {"id": "s", "resultOperator": operator, "filters": parts}
+    nested = {"id": "o", "resultOperator": "AND", "filters": [{"id": "n", "byInFlightSegment": segment}]}
+    decide = {"AND": all, "OR": any}[operator]
+    chosen = [
+        user
+        for user in present(bot)
+        if decide(values(bot, user).get(name) == value for name, value in wanted.items())
+    ]
+    assert some in chosen
+    assert len(chosen) < len(present(bot))
+    for asked in (segment, nested):
+        assert ask(COUNT, segment=asked)["data"]["bot"]["contactsCount"] == len(chosen)
