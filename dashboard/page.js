@@ -428,7 +428,7 @@ function reach() {
 // The last broadcasts, the newest first, each at the greatest age that it has reached, beside the others at that age.
 function lastBroadcasts() {
   const ages = rows("ages").filter((age) => age.open_rate != null);
-  return rows("broadcasts").filter((row) => row.date <= state.to).slice(0, 5)
+  return rows("broadcasts").filter((row) => row.date <= state.to && row.opened != null).slice(0, 5)
     .map((row) => ({ ...row, at: ages.filter((age) => age.broadcast_key === row.broadcast_key).at(-1) }));
 }
 
@@ -556,7 +556,7 @@ function atEqualAge() {
       ...of("click", "Clicked"),
     ],
     lastBroadcasts(),
-    { id: "last-broadcasts", empty: "No broadcast yet.", attributes: (row) => ({ "data-key": row.broadcast_key }) },
+    { id: "last-broadcasts", empty: rows("broadcasts").length ? "Nobody tells who opened the broadcasts of this bot." : "No broadcast yet.", attributes: (row) => ({ "data-key": row.broadcast_key }) },
   );
 }
 
@@ -587,7 +587,7 @@ function linkTo(row) {
 function overview() {
   const isOnPanel = rows("pulls").at(-1)?.surface === "panel";
   if (isOnPanel) {
-    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero. Its broadcasts are not pulled yet."));
+    $("main").append(make("p", { class: "panel" }, "This bot is on panel.chatfuel.com, which does not tell whom it can reach, who blocked it or when somebody was last seen. Those numbers are missing here; they are not zero. Its broadcasts are its WhatsApp campaigns; who opened or clicked them nobody tells."));
   }
   inShort();
   // Of a bot that has moved there, what the old surface told stands.
@@ -636,16 +636,20 @@ function overview() {
 const atTime = (at) => `${longDay(at.slice(0, 10))}, ${at.slice(11, 16)} UTC`;
 // What is known of a number that may be too small to show.
 const small = () => (SETTINGS.min_group > 1 ? `< ${SETTINGS.min_group}` : "–");
-const followed = (row, field) => (row[field] == null && row.known_recipients ? small() : count(row[field]));
+const isTold = (row, outcome) => !row.not_told.split(" ").includes(outcome);
+const followed = (row, outcome) => (row[`followed_by_${outcome}`] == null && isTold(row, outcome) ? small() : count(row[`followed_by_${outcome}`]));
+// Nobody says when a campaign of the panel went out at once, or how many a scheduled one was sent to.
+const sentOn = (row) => (row.sent_after ? `${longDay(row.sent_after.slice(0, 10))} – ${longDay(row.sent_at.slice(0, 10))}` : longDay(row.date));
+const sentTo = (row) => (row.recipients == null && row.known_recipients ? `${count(row.known_recipients)} known` : count(row.recipients));
 const COLUMNS = [
-  { field: "sent_at", name: "Sent", show: (row) => longDay(row.date) + (row.is_mature ? "" : ` · so far, until ${longDay(row.matures_at.slice(0, 10))}`), value: (row) => row.sent_at },
+  { field: "sent_at", name: "Sent", show: (row) => sentOn(row) + (row.is_mature ? "" : ` · so far, until ${longDay(row.matures_at.slice(0, 10))}`), value: (row) => row.sent_at },
   { field: "message", name: "Message and audience", isText: true, value: (row) => row.message, show: (row) => [make("div", { title: row.message }, linkTo(row)), make("div", { class: "audience", title: row.audience }, row.audience ?? "")] },
-  { field: "recipients", name: "Recipients", show: (row) => count(row.recipients) },
+  { field: "recipients", name: "Recipients", show: sentTo },
   { field: "open_rate", name: "Opened", show: (row) => percent(row.open_rate) },
   { field: "click_rate", name: "Clicked", show: (row) => percent(row.click_rate) },
   { field: "failure_rate", name: "Failed", show: (row) => percent(row.failure_rate) },
   ...[["active_users", "Active"], ["phone_numbers", "Phones"], ["emails", "E-mails"], ["moved_up", "Moved up"], ["unsubscribed", "Unsubscribed"], ["blocked", "Blocked"]].map(
-    ([field, name]) => ({ field: "followed_by_" + field, name, show: (row) => followed(row, "followed_by_" + field) }),
+    ([field, name]) => ({ field: "followed_by_" + field, name, show: (row) => followed(row, field) }),
   ),
 ].map((column) => ({ value: (row) => row[column.field], defined: column.field === "message" ? [] : [`broadcasts.${column.field}`], ...column }));
 const OUTCOMES = { seen: "Seen", active_users: "Active", moved_up: "Moved up", phone_numbers: "Phone numbers", emails: "E-mails", unsubscribed: "Unsubscribed", blocked: "Blocked", left: "Lost, either way" };
@@ -655,12 +659,13 @@ function oneBroadcast(row) {
   $("main").append(
     make("p", {}, make("a", { id: "all-broadcasts", href: `#${addressOf({ page: "broadcasts" })}` }, "← All broadcasts")),
   );
-  panel(`Broadcast of ${longDay(row.date)}`, `Sent ${row.sent_at.slice(11, 16)} UTC to: ${row.audience}`, make("p", { class: "message" }, row.message?.trim() ? row.message : "No text."));
+  const when = row.sent_after ? `between ${atTime(row.sent_after)}, and ${atTime(row.sent_at)},` : `${row.sent_at.slice(11, 16)} UTC`;
+  panel(`Broadcast of ${sentOn(row)}`, `Sent ${when} to: ${row.audience}`, make("p", { class: "message" }, row.message?.trim() ? row.message : "No text."));
   const known = row.known_recipients;
   const ripe = row.is_mature ? "final" : "so far, can still rise";
   $("main").append(
     make("div", { class: "cards" },
-      card("Recipients", count(row.recipients), `${count(known)} known by name`, { defined: ["broadcasts.recipients", "broadcasts.known_recipients"] }),
+      card("Recipients", sentTo(row), `${count(known)} known by name`, { defined: ["broadcasts.recipients", "broadcasts.known_recipients"] }),
       card("Opened", percent(row.open_rate), `${count(row.opened)}, ${ripe}`, { defined: ["broadcasts.open_rate", "broadcasts.opened"] }),
       card("Clicked", percent(row.click_rate), `${count(row.clicked)}, ${ripe}`, { defined: ["broadcasts.click_rate", "broadcasts.clicked"] }),
       card("Failed", percent(row.failure_rate), count(row.failed), { defined: ["broadcasts.failure_rate", "broadcasts.failed"] }),
@@ -673,7 +678,7 @@ function oneBroadcast(row) {
   ])).filter((point) => point.rate != null);
   const unripe = ages.filter((age) => !age.is_mature);
   const reached = Math.max(0, ...ages.filter((age) => age.is_mature).map((age) => age.age_days));
-  chart(
+  if (row.opened != null) chart(
     "At equal age",
     {
       layer: [
@@ -699,11 +704,11 @@ function oneBroadcast(row) {
     `Of ${count(known)} known recipients, within ${SETTINGS.attribution_days} days and before a later broadcast reached them. ${row.is_mature ? "Final." : `Not over: counts until ${atTime(row.matures_at)}.`}`,
     [
       { name: "What", show: ({ field, name }) => [name, why(`broadcasts.followed_by_${field}`)], value: ({ name }) => name },
-      { name: `Users${so_far}`, show: ({ field }) => followed(row, `followed_by_${field}`), value: ({ field }) => row[`followed_by_${field}`], defined: ["broadcasts.known_recipients"] },
-      { name: `Share${so_far}`, show: ({ users }) => (users == null ? "left out" : percent(users / known)), value: ({ users }) => users == null ? null : users / known, defined: ["broadcasts.followed_by_seen_rate"] },
+      { name: `Users${so_far}`, show: ({ field }) => followed(row, field), value: ({ field }) => row[`followed_by_${field}`], defined: ["broadcasts.known_recipients"] },
+      { name: `Share${so_far}`, show: ({ users, field }) => (users == null ? (isTold(row, field) ? "left out" : "not told") : percent(users / known)), value: ({ users }) => users == null ? null : users / known, defined: ["broadcasts.followed_by_seen_rate"] },
     ],
     known ? Object.entries(OUTCOMES).map(([field, name]) => ({ field, name, users: row[`followed_by_${field}`] })) : [],
-    { id: "outcomes", width: "half", empty: "Nobody knows who received it, so nobody knows what they did.", attributes: ({ field }) => ({ "data-outcome": field }) },
+    { id: "outcomes", width: row.opened == null ? "" : "half", empty: "Nobody knows who received it, so nobody knows what they did.", attributes: ({ field }) => ({ "data-outcome": field }) },
   );
 }
 
@@ -718,7 +723,7 @@ function broadcasts() {
     return ordered.map((row, position) => timed({ date: row.date, kind, rate: values[position], trend: trend[position], name: capital(kind), text: row.message?.slice(0, 140), recipients: row.recipients, isMature: row.is_mature, state: row.is_mature ? "final" : `so far, until ${atTime(row.matures_at)}` })).filter((row) => inRange(row.date));
   });
   const unripe = all.filter((row) => !row.is_mature);
-  chart(
+  if (!all.length || all.some((row) => row.opened != null)) chart(
     "Opens and clicks",
     {
       encoding: { x: xDay(), color: { field: "kind", type: "nominal", ...palette(["opened", "clicked"], ["c1", "c2"]) } },

@@ -23,14 +23,14 @@ explore: fct_chatfuel__broadcast_metrics {
 
 explore: fct_chatfuel__broadcast_recipients {
   label: "Broadcast recipients"
-  description: "Who received a broadcast, one row per broadcast and user. Chatfuel has no list of recipients: these are the users whom the audience selected when it was asked for, once, between an hour and a week after it was sent. Close, not exact."
+  description: "Who received a broadcast, one row per broadcast and user. Chatfuel has no list of recipients: these are the users whom the audience selected when it was asked for, once, between an hour and a week after it was sent (a WhatsApp campaign of the panel that goes out at once: by the first pull since). Close, not exact."
   join: dim_chatfuel__users { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${dim_chatfuel__users.bot_id} and ${fct_chatfuel__broadcast_recipients.chatfuel_user_id} = ${dim_chatfuel__users.chatfuel_user_id} ;; }
   join: fct_chatfuel__broadcasts { type: left_outer relationship: many_to_one sql_on: ${fct_chatfuel__broadcast_recipients.bot_id} = ${fct_chatfuel__broadcasts.bot_id} and ${fct_chatfuel__broadcast_recipients.broadcast_id} = ${fct_chatfuel__broadcasts.broadcast_id} ;; }
 }
 
 explore: fct_chatfuel__broadcasts {
   label: "Broadcasts"
-  description: "What each broadcast was and did, one row per broadcast, with its counters as of the last pull that listed it. The list names no audience: it comes from the scheduled entry that was sent in the same second."
+  description: "What each broadcast was and did, one row per broadcast, with its counters as of the last pull that listed it. The list names no audience: it comes from the scheduled entry that was sent in the same second. On the panel these are the WhatsApp campaigns."
 }
 
 explore: fct_chatfuel__daily_kpi_values {

@@ -4,6 +4,7 @@ select
     bot_id,
     broadcast_key,
     sent_at,
+    sent_after,
     sent_date as date,
     message,
     audience,
@@ -23,8 +24,15 @@ select
     {{ suppress_small('followed_by_unsubscribed') }} as followed_by_unsubscribed,
     {{ suppress_small('followed_by_blocked') }} as followed_by_blocked,
     {{ suppress_small('followed_by_left') }} as followed_by_left,
+    concat(
+        {%- for outcome in [
+            'seen', 'active_users', 'phone_numbers', 'emails', 'moved_up', 'unsubscribed', 'blocked', 'left'
+        ] %}
+            case when followed_by_{{ outcome }} is null then ' {{ outcome }}' else '' end{{ "," if not loop.last }}
+        {%- endfor %}
+    ) as not_told,
     matures_at,
     is_mature,
 from {{ ref('fct_chatfuel__broadcasts') }}
-where recipients > 0
+where coalesce(recipients, 1) > 0
 order by bot_id asc, sent_at desc, broadcast_key asc

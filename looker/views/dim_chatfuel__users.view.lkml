@@ -10,7 +10,7 @@ view: dim_chatfuel__users {
   dimension: first_name { label: "First name" description: "First name. A hash, with `chatfuel_hash_pii`." sql: ${TABLE}.first_name ;; type: string hidden: yes tags: ["personal"] }
   dimension: last_name { label: "Last name" description: "Last name. A hash, with `chatfuel_hash_pii`." sql: ${TABLE}.last_name ;; type: string hidden: yes tags: ["personal"] }
   dimension: platform { label: "Platform" description: "Where the user is: `facebook` or `instagram`, on the panel also `whatsapp`, `tiktok` or `widget`. The old surface does not say: who has a name or handle on Instagram is there." sql: ${TABLE}.platform ;; type: string }
-  dimension: status { label: "Status" description: "`reachable`, or `blocked` if the user blocked the bot." sql: ${TABLE}.status ;; type: string }
+  dimension: status { label: "Status" description: "`reachable`, or `blocked` if the user blocked the bot. Null on the panel, which does not tell." sql: ${TABLE}.status ;; type: string }
   dimension: is_present { label: "Is present" description: "Whether the last pull shows the user." sql: ${TABLE}.is_present ;; type: yesno group_label: "Yes or no" }
   dimension: gender { label: "Gender" description: "Gender, as Chatfuel has it." sql: ${TABLE}.gender ;; type: string }
   dimension: locale { label: "Locale" description: "Language and country, as `en_US`." sql: ${TABLE}.locale ;; type: string }
@@ -24,7 +24,7 @@ view: dim_chatfuel__users {
   dimension: has_email { label: "Has e-mail" description: "Whether an e-mail address is known that meets the rule of `emails`." sql: ${TABLE}.has_email ;; type: yesno group_label: "Yes or no" }
   dimension: is_unsubscribed { label: "Is unsubscribed" description: "Whether the user unsubscribed." sql: ${TABLE}.is_unsubscribed ;; type: yesno group_label: "Yes or no" }
   dimension: event_count { label: "Event count" description: "Events of the user since the first pull of the bot." sql: ${TABLE}.event_count ;; type: number value_format_name: decimal_0 }
-  dimension: visit_count { label: "Visit count" description: "Events `user_seen`: at most one for each pull." sql: ${TABLE}.visit_count ;; type: number value_format_name: decimal_0 }
+  dimension: visit_count { label: "Visit count" description: "Events `user_seen`: at most one for each pull. Null where no pull told when the user was last seen, as on the panel." sql: ${TABLE}.visit_count ;; type: number value_format_name: decimal_0 }
   dimension: attribute_event_count { label: "Attribute event count" description: "Events that set, changed or cleared an attribute." sql: ${TABLE}.attribute_event_count ;; type: number value_format_name: decimal_0 }
   dimension: broadcast_count { label: "Broadcast count" description: "Broadcasts received, as far as recipients are known." sql: ${TABLE}.broadcast_count ;; type: number value_format_name: decimal_0 }
   dimension: last_broadcast_id { label: "Last broadcast ID" description: "The last broadcast that the user is known to have received. Null if there is none." sql: ${TABLE}.last_broadcast_id ;; type: string group_label: "Ids" }

@@ -9,7 +9,7 @@ view: fct_chatfuel__broadcast_metrics {
   dimension: broadcast_id { label: "Broadcast ID" description: "The id of its scheduled entry. Null where no entry matches, or several do: it is never guessed." sql: ${TABLE}.broadcast_id ;; type: string group_label: "Ids" }
   dimension: block_id { label: "Block ID" description: "The block that was sent; its filter is the audience." sql: ${TABLE}.block_id ;; type: string group_label: "Ids" }
   dimension: block_title { label: "Block title" description: "Title of the block that was sent." sql: ${TABLE}.block_title ;; type: string }
-  dimension: broadcast_type { label: "Broadcast type" description: "Kind of broadcast, as the broadcast list names it." sql: ${TABLE}.broadcast_type ;; type: string }
+  dimension: broadcast_type { label: "Broadcast type" description: "Kind of broadcast, as the broadcast list names it; of a WhatsApp campaign `send_now`, `no_repeat`, or how it repeats." sql: ${TABLE}.broadcast_type ;; type: string }
   dimension: trigger_settings { label: "Trigger settings" description: "What triggered the broadcast, as the broadcast list puts it." sql: ${TABLE}.trigger_settings ;; type: string }
   dimension: message { label: "Message" description: "Text of the message; may hold placeholders such as the first name, commas and line breaks." sql: ${TABLE}.message ;; type: string }
   dimension: progress { label: "Progress" description: "How far the sending had come, as `100%`." sql: ${TABLE}.progress ;; type: string }
@@ -19,8 +19,9 @@ view: fct_chatfuel__broadcast_metrics {
   dimension: clicked { label: "Clicked" description: "Users who clicked so far. Grows for days after it was sent." sql: ${TABLE}.clicked ;; type: number value_format_name: decimal_0 }
   dimension: failed { label: "Failed" description: "Users whom it did not reach." sql: ${TABLE}.failed ;; type: number value_format_name: decimal_0 }
   dimension: pull_id { label: "Pull ID" description: "The pull that a row comes from: its start in UTC, as `20240626T073000Z`. Unique per bot." sql: ${TABLE}.pull_id ;; type: string group_label: "Ids" }
-  dimension_group: sent_at { label: "Sent at" description: "When the broadcast was sent, UTC." sql: ${TABLE}.sent_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: sent_at { label: "Sent at" description: "When the broadcast was sent, UTC; where `sent_after` is set, the latest that it can have been." sql: ${TABLE}.sent_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   dimension_group: pulled_at { label: "Pulled at" description: "When the pull started, UTC." sql: ${TABLE}.pulled_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: sent_after { label: "Sent after" description: "Null where `sent_at` is exact. Nobody says when a WhatsApp campaign of the panel went out at once: it was after this moment, UTC, which is the pull before the first that saw it sent, or when it was made." sql: ${TABLE}.sent_after ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [sent_at_time, bot_id, broadcast_id, block_id, block_title, broadcast_type, trigger_settings, message] }
 }

@@ -9,7 +9,10 @@ user_presence as (
 ),
 
 versions as (
-    select * from {{ ref('int_chatfuel__attribute_versions') }}
+    select
+        *,
+        coalesce(end_reason = 'retired', false) as is_retired,
+    from {{ ref('int_chatfuel__attribute_versions') }}
     where settled_at is null
 ),
 
@@ -49,10 +52,18 @@ profiles as (
     select
         bot_id,
         chatfuel_user_id,
+        -- the panel does not tell the status: after a bot moved there nobody knows it
         {%- for field in profile_fields() %}
-            max(case when attribute_name = '{{ field }}' then attribute_value end) as {{ field | replace(' ', '_') }},
+            max(
+                case
+                    when
+                        attribute_name = '{{ field }}'
+                        {{ "and not is_retired" if field == 'status' }}
+                        then attribute_value
+                end
+            ) as {{ field | replace(' ', '_') }},
         {%- endfor %}
-        max(case when attribute_name = 'status' then {{ set_at }} end) as status_set_at,
+        max(case when attribute_name = 'status' and not is_retired then {{ set_at }} end) as status_set_at,
     from versions
     where
         attribute_name in (
@@ -143,7 +154,10 @@ final as (
         coalesce(standings.has_unsubscribed, false) as is_unsubscribed,
         standings.unsubscribed_set_at as unsubscribed_at,
         cast(coalesce(activity.event_count, 0) as {{ dbt.type_bigint() }}) as event_count,
-        cast(coalesce(activity.visit_count, 0) as {{ dbt.type_bigint() }}) as visit_count,
+        case
+            when user_visits.last_seen_at is not null
+                then cast(coalesce(activity.visit_count, 0) as {{ dbt.type_bigint() }})
+        end as visit_count,
         cast(coalesce(activity.attribute_event_count, 0) as {{ dbt.type_bigint() }}) as attribute_event_count,
         cast(coalesce(activity.broadcast_count, 0) as {{ dbt.type_bigint() }}) as broadcast_count,
         last_broadcasts.last_broadcast_id,

@@ -1,11 +1,12 @@
 {{
     config(
         materialized='pull_by_pull',
+        on_schema_change='append_new_columns',
         meta={'all_pulls_at_once': true, 'started_at': 'pulled_at'},
     )
 }}
 
--- One row per broadcast and pull that listed it: how its counters grew.
+-- One row per broadcast and pull that listed it, as a line of the list or as a campaign: how its counters grew.
 with
 
 pulls as (
@@ -30,15 +31,17 @@ listed as (
             and broadcast_list.pull_id = pulls.pull_id
 ),
 
+sent_entries as (
+    select * from {{ ref('int_chatfuel__sent_entries') }}
+    where {{ in_new_pulls() }}
+),
+
 entries as (
     select
         *,
         count(*) over (partition by bot_id, pull_id, sent_at) as entries_at_second,
-    from {{ ref('stg_chatfuel__scheduled_entries') }}
-    where
-        not is_planned
-        and sent_at <= pulled_at
-        and {{ in_new_pulls() }}
+    from sent_entries
+    where campaign_type is null
 ),
 
 -- The list names no entry: they meet by the second they were sent, and by title where several share it. Two entries
@@ -72,15 +75,28 @@ keyed as (
     from matched
 ),
 
-final as (
+-- Campaigns are in no list. The panel counts whom they were sent to, and no more.
+campaigns as (
     select
-        {{ hash_key(['broadcast_key', 'pull_id']) }} as broadcast_metric_key,
+        {{ hash_key(['sent_entries.bot_id', "'entry'", 'sent_entries.broadcast_id']) }} as broadcast_key,
+        sent_entries.*,
+    from sent_entries
+    inner join pulls
+        on
+            sent_entries.bot_id = pulls.bot_id
+            and sent_entries.pull_id = pulls.pull_id
+    where sent_entries.campaign_type is not null
+),
+
+broadcasts as (
+    select
         broadcast_key,
         bot_id,
         case when is_certain then broadcast_id end as broadcast_id,
         case when is_certain then block_id end as block_id,
         case when is_certain then block_title end as block_title,
         sent_at,
+        cast(null as timestamp) as sent_after,
         broadcast_type,
         trigger_settings,
         message,
@@ -93,6 +109,51 @@ final as (
         pull_id,
         pulled_at,
     from keyed
+    union all
+    select
+        broadcast_key,
+        bot_id,
+        broadcast_id,
+        block_id,
+        block_title,
+        sent_at,
+        sent_after,
+        campaign_type as broadcast_type,
+        null as trigger_settings,
+        campaign_message as message,
+        null as progress,
+        null as is_user_timezone,
+        campaign_recipients as recipients,
+        null as opened,
+        null as clicked,
+        null as failed,
+        pull_id,
+        pulled_at,
+    from campaigns
+),
+
+final as (
+    select
+        {{ hash_key(['broadcast_key', 'pull_id']) }} as broadcast_metric_key,
+        broadcast_key,
+        bot_id,
+        broadcast_id,
+        block_id,
+        block_title,
+        sent_at,
+        broadcast_type,
+        trigger_settings,
+        message,
+        progress,
+        is_user_timezone,
+        recipients,
+        opened,
+        clicked,
+        failed,
+        pull_id,
+        pulled_at,
+        sent_after,
+    from broadcasts
     qualify row_number() over (partition by broadcast_key, pull_id order by recipients desc) = 1
 )
 

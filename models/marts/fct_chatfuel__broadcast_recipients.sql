@@ -1,6 +1,7 @@
 {{
     config(
         materialized='pull_by_pull',
+        on_schema_change='append_new_columns',
         partition_by=chatfuel.partition_by_day('known_at'),
         cluster_by=['bot_id', 'broadcast_id', 'chatfuel_user_id'],
         meta={'all_pulls_at_once': true, 'started_at': 'known_at'},
@@ -21,7 +22,7 @@ recipients as (
 ),
 
 entries as (
-    select * from {{ ref('stg_chatfuel__scheduled_entries') }}
+    select * from {{ ref('int_chatfuel__sent_entries') }}
     where {{ in_new_pulls() }}
 ),
 
@@ -43,6 +44,7 @@ named_recipients as (
         entries.sent_at,
         pulls.pulled_at as known_at,
         pulls.pull_id,
+        entries.sent_after,
     from recipients
     inner join pulls
         on

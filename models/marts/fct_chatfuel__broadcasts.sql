@@ -2,6 +2,7 @@
 {%- set responses = [
     'seen', 'active_users', 'phone_numbers', 'emails', 'moved_up', 'unsubscribed', 'blocked', 'left'
 ] %}
+{%- set told_by = {'seen': 'blocked', 'unsubscribed': 'unsubscribed', 'blocked': 'blocked', 'left': 'blocked'} %}
 with
 
 broadcast_metrics as (
@@ -22,6 +23,13 @@ outcomes as (
         'bot_id': 'string', 'broadcast_id': 'string', 'outcome': 'string', 'is_last_touch': 'boolean'
     }) }}
     where is_last_touch
+),
+
+kpi_totals as (
+    select *
+    from {{ if_used('kpis', 'int_chatfuel__kpi_totals', {
+        'bot_id': 'string', 'pull_id': 'string', 'kpi': 'string', 'total_users': 'int64'
+    }) }}
 ),
 
 last_pulls as (
@@ -63,6 +71,17 @@ responses as (
     group by bot_id, broadcast_id
 ),
 
+-- The panel does not say who was seen or blocked the bot; who unsubscribed, only an attribute of the team can tell.
+told as (
+    select
+        bot_id,
+        pull_id,
+        count(case when kpi = 'blocked' then total_users end) > 0 as is_blocked_told,
+        count(case when kpi = 'unsubscribed' then total_users end) > 0 as is_unsubscribed_told,
+    from kpi_totals
+    group by bot_id, pull_id
+),
+
 counted as (
     select
         latest_metrics.*,
@@ -70,8 +89,12 @@ counted as (
         coalesce(known_recipients.known_recipients, 0) as known_recipients,
         -- nobody knows what followed among recipients whom nobody knows, or without KPIs
         {%- for response in responses %}
-            case when {{ knows_followers }} then coalesce(responses.{{ response }}_recipients, 0) end
-                as followed_by_{{ response }},
+            case
+                when
+                    {{ knows_followers }}
+                    {{ "and told.is_" ~ told_by[response] ~ "_told" if response in told_by }}
+                    then coalesce(responses.{{ response }}_recipients, 0)
+            end as followed_by_{{ response }},
         {%- endfor %}
     from latest_metrics
     left join known_recipients
@@ -82,6 +105,10 @@ counted as (
         on
             latest_metrics.bot_id = responses.bot_id
             and latest_metrics.broadcast_id = responses.broadcast_id
+    left join told
+        on
+            latest_metrics.bot_id = told.bot_id
+            and latest_metrics.pull_id = told.pull_id
 ),
 
 final as (
@@ -92,7 +119,8 @@ final as (
         counted.block_id,
         counted.block_title,
         counted.sent_at,
-        {{ local_date('counted.sent_at') }} as sent_date,
+        counted.sent_after,
+        {{ local_date(midpoint('coalesce(counted.sent_after, counted.sent_at)', 'counted.sent_at')) }} as sent_date,
         counted.broadcast_type,
         counted.message,
         coalesce(audiences.audience, 'unknown') as audience,

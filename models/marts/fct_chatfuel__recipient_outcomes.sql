@@ -42,6 +42,7 @@ final as (
         timed_recipients.broadcast_id,
         timed_recipients.chatfuel_user_id,
         timed_recipients.sent_at,
+        timed_recipients.sent_after,
         timed_recipients.known_at,
         timed_recipients.matures_at,
         last_pulls.pulled_at >= timed_recipients.matures_at as is_mature,

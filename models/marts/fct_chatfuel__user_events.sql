@@ -36,7 +36,7 @@ recipients as (
     select *
     from {{ if_used('broadcasts', 'fct_chatfuel__broadcast_recipients', {
         'bot_id': 'string', 'chatfuel_user_id': 'string', 'broadcast_id': 'string', 'pull_id': 'string',
-        'sent_at': 'timestamp', 'known_at': 'timestamp'
+        'sent_at': 'timestamp', 'sent_after': 'timestamp', 'known_at': 'timestamp'
     }) }}
     where
         known_at >= {{ days_before(first_new_pull_at(), [setting('chatfuel_attribution_days'), 8] | max) }}
@@ -76,7 +76,7 @@ receipts as (
         pulls.previous_pulled_at as observed_after,
         pulls.pulled_at as observed_at,
         pulls.pull_id,
-        recipients.sent_at as occurred_at,
+        case when recipients.sent_after is null then recipients.sent_at end as occurred_at,
         recipients.broadcast_id,
     from recipients
     inner join pulls
@@ -148,7 +148,7 @@ last_broadcasts as (
             users_with_events.bot_id = recipients.bot_id
             and users_with_events.chatfuel_user_id = recipients.chatfuel_user_id
             and users_with_events.observed_at >= recipients.known_at
-            and users_with_events.observed_at > recipients.sent_at
+            and users_with_events.observed_at > coalesce(recipients.sent_after, recipients.sent_at)
             and {{ days_before('users_with_events.observed_at', setting('chatfuel_attribution_days')) }}
             <= recipients.sent_at
     qualify

@@ -15,7 +15,7 @@ broadcasts as (
     from {{ if_used('broadcasts', 'fct_chatfuel__broadcasts', {
         'broadcast_key': 'string', 'bot_id': 'string', 'sent_at': 'timestamp', 'sent_date': 'date', 'recipients': 'int64'
     }) }}
-    where recipients > 0
+    where coalesce(recipients, 1) > 0
 ),
 
 -- Each day beside the same weekdays of the twelve weeks before it.

@@ -91,12 +91,12 @@ def tables():
             ("bot", DAYS[9], "lead", "advocate", None),
         ),
         "broadcasts": table(
-            ["bot_id", "broadcast_key", "sent_at", "date", "message", "audience", "recipients", "opened", "clicked",
-             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "matures_at", "is_mature"],
-            ("bot", "b2", "2024-05-28T17:10:00Z", DAYS[27], "Come", "all", 1000, 120, 10, 9, 0.12, 0.01, 0.009, 990,
-             None, 99, None, *[99] * (len(followed) - 3), "2024-06-04T17:10:00Z", False),
-            ("bot", "b1", "2024-05-10T17:10:00Z", DAYS[9], "=1+1", "all " * 60, 1000, 500, 100, 9, 0.5, 0.1, 0.009, 990,
-             *[20] * len(followed), "2024-05-17T17:10:00Z", True),
+            ["bot_id", "broadcast_key", "sent_at", "sent_after", "date", "message", "audience", "recipients", "opened", "clicked",
+             "failed", "open_rate", "click_rate", "failure_rate", "known_recipients", *(f"followed_by_{name}" for name in followed), "not_told", "matures_at", "is_mature"],
+            ("bot", "b2", "2024-05-28T17:10:00Z", None, DAYS[27], "Come", "all", 1000, 120, 10, 9, 0.12, 0.01, 0.009, 990,
+             None, 99, None, *[99] * (len(followed) - 3), "", "2024-06-04T17:10:00Z", False),
+            ("bot", "b1", "2024-05-10T17:10:00Z", None, DAYS[9], "=1+1", "all " * 60, 1000, 500, 100, 9, 0.5, 0.1, 0.009, 990,
+             *[20] * len(followed), "", "2024-05-17T17:10:00Z", True),
         ),
         "cohorts": table(
             ["bot_id", "date", "age_weeks", "cohort_users", "reachable_users", "seen_users", "is_whole_cohort", "is_whole_week"],

@@ -266,22 +266,3 @@ def test_a_text_that_begins_like_a_formula_stays_a_text_in_the_csv(browser, made
         " setTimeout(() => details.querySelector('.csv').click(), 100); })"
     )
     assert saved.splitlines()[1] == '"10 May 2024","Opened","0.5","1000","final","\'=1+1"'
-
-
-@pytest.mark.parametrize(("surface", "is_said"), [("panel", True), ("classic", False)])
-def test_of_a_bot_on_the_panel_the_page_says_what_nobody_can_tell(browser, save, surface, is_said):
-    made = tables()
-    made["pulls"]["surface"] = [surface for _ in made["pulls"]["date"]]
-    open_page(browser, save(made), f"page=overview&{MONTH}")
-    assert ("Those numbers are missing here; they are not zero." in text(browser)) == is_said
-
-
-@pytest.mark.parametrize(("surface", "is_shown"), [("panel", False), ("classic", True)])
-def test_what_the_panel_does_not_tell_is_left_out_and_not_called_nothing(browser, save, surface, is_shown):
-    made = tables()
-    made["pulls"]["surface"] = [surface for _ in made["pulls"]["date"]]
-    made["base"]["reachable_at_end"] = [None for _ in made["base"]["date"]]
-    made["broadcasts"] = {name: [] for name in made["broadcasts"]}
-    open_page(browser, save(made), f"page=overview&{MONTH}")
-    assert ("Growth of the base" in text(browser)) == is_shown
-    assert ("No broadcast yet." in text(browser)) == is_shown

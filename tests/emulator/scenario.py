@@ -43,19 +43,25 @@ OTHER_PULLS = [
     Pull("2024-06-06 05:30:00", {"1": user(a="x", segment="hero"), "2": user(a="w"), "4": user(b="1")}),
 ]
 MOVED_BOT = "moved_bot"
-# goes to the panel with its users, which has a third platform; the team sets a default value there; a platform is left
+# goes to the panel with its users, which has a third platform; the team sets a default value there and sends a campaign; a platform is left
 MOVED_PULLS = [
     Pull("2024-06-03 05:45:00", {"1": user(a="x", segment="lead"), "2": user(instagram__name="Eve")}),
     *(
-        Pull(f"2024-06-0{day} 05:45:00", users, surface="panel", defaults=defaults)
-        for day, users, defaults in (
-            (4, {"1": on("facebook", a="x"), "2": on("instagram"), "3": on("whatsapp", segment="lead")}, {}),
+        Pull(f"2024-06-0{day} 05:45:00", users, recipients=recipients, surface="panel", defaults=defaults)
+        for day, users, recipients, defaults in (
+            (
+                4,
+                {"1": on("facebook", a="x"), "2": on("instagram"), "3": on("whatsapp", segment="lead")},
+                {},
+                {},
+            ),
             (
                 5,
                 {"1": on("facebook", b="y"), "2": on("instagram", b="y"), "3": on("whatsapp", b="z")},
+                {"campaign": (None, ["3"])},
                 {"b": "y"},
             ),
-            (6, {"1": on("facebook", b="y", segment="hero"), "2": on("instagram", b="w")}, {"b": "y"}),
+            (6, {"1": on("facebook", b="y", segment="hero"), "2": on("instagram", b="w")}, {}, {"b": "y"}),
         )
     ),
 ]

@@ -27,7 +27,7 @@ class Pull:
         pulled_at: UTC, as `2024-06-03 07:30:00`.
         users: for every user its values: attributes of the catalogue by name, and `status`, `signed up`, `last seen`, `channel`.
         catalogue: the attributes that Chatfuel listed; by default those that some user has.
-        recipients: for every broadcast id when it was sent, and to whom.
+        recipients: for every broadcast id when it was sent, and to whom; a campaign of the panel that went out at once has no time.
         broadcast_list: lines of the broadcast list, by column of the raw table.
         entries: scheduled entries beside those that `recipients` implies, each as Chatfuel serves it.
         block_filters: for every broadcast id the block as Chatfuel serves it.
@@ -40,7 +40,7 @@ class Pull:
     pulled_at: str
     users: dict[str, dict[str, str]]
     catalogue: list[str] | None = None
-    recipients: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    recipients: dict[str, tuple[str | None, list[str]]] = field(default_factory=dict)
     bot_id: str = BOT_ID
     broadcast_list: list[dict[str, str]] = field(default_factory=list)
     entries: list[dict] = field(default_factory=list)
@@ -101,6 +101,12 @@ def entry(broadcast_id: str, sent_at: str, title: str | None = None) -> dict:
     }
 
 
+def campaign(broadcast_id: str, created_at: int | None = None) -> dict:
+    """A WhatsApp campaign that went out at once, as the loader writes it; when it was made is epoch seconds."""
+    about = {"type": "send_now", "created_at": created_at, "recipients": 1, "message": "Hi"}
+    return {"id": broadcast_id, "planned": False, "broadcast_start_timestamp": None, "campaign": about}
+
+
 def line(
     sent_at: str, title: str = "", total: int = 10, read: int = 0, clicked: int = 0, failed: int = 0
 ) -> dict:
@@ -153,15 +159,18 @@ def _rows_of(pull: Pull) -> dict[str, list[dict]]:
                     {"chatfuel_user_id": user_id, "attribute_name": name, "attribute_value": values[name]}
                 )
     entries = list(pull.entries)
+    block_filters = dict(pull.block_filters)
     for broadcast_id, (sent_at, user_ids) in pull.recipients.items():
-        entries.append(entry(broadcast_id, sent_at))
+        entries.append(entry(broadcast_id, sent_at) if sent_at else campaign(broadcast_id))
+        if not sent_at:
+            block_filters.setdefault(broadcast_id, None)
         for user_id in user_ids:
             rows["broadcast_recipients"].append({"broadcast_id": broadcast_id, "chatfuel_user_id": user_id})
     for served in entries:
         rows["scheduled_entries"].append({"broadcast_id": served["id"], "payload": json.dumps(served)})
     for number, line in enumerate(pull.broadcast_list, start=1):
         rows["broadcasts"].append({"row_number": number, **line})
-    for broadcast_id, block in pull.block_filters.items():
+    for broadcast_id, block in block_filters.items():
         payload = {
             "broadcast_id": broadcast_id,
             "block_id": f"block {broadcast_id}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.pipeline.bots import Pull, entry, line, user
+from tests.pipeline.bots import Pull, campaign, entry, line, user
 
 DAY_1, DAY_2, DAY_3, DAY_4 = (f"2024-06-0{day} 07:30:00" for day in (3, 4, 5, 6))
 SENT = "2024-06-02 17:10:00"
@@ -146,6 +146,11 @@ CASES = {
     "broadcast_too_long_ago": [
         Pull(DAY_1, {"1": user(a="x")}, recipients={"b1": ("2024-05-28 07:29:00", ["1"])}),
         Pull(DAY_2, {"1": user(a="y")}),
+    ],
+    "a_campaign_goes_out_at_once": [
+        Pull(DAY_1, {"ann": {"a": "x"}}, surface="panel"),
+        Pull(DAY_2, {"ann": {"a": "y"}}, recipients={"c": (None, ["ann"])}, surface="panel"),
+        Pull(DAY_3, {"ann": {"a": "z"}}, entries=[campaign("c")], surface="panel"),
     ],
     "counters_that_grow": [
         Pull(DAY_1, {"1": user()}, broadcast_list=[line(SENT, "t", 10, 1)], entries=[entry("b1", SENT, "t")]),

@@ -97,7 +97,8 @@ class _Bot:
         self.present: set[str] = set()
         self.last_present: dict[str, datetime] = {}
         self.last_seen: dict[str, datetime] = {}
-        self.received: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+        # for every user the broadcasts: when it was sent at the latest, its id, and when at the earliest
+        self.received: dict[str, list[tuple[datetime, str, datetime]]] = defaultdict(list)
         # for every user and attribute: the last version, and when and with which value it was last observed
         self.current: dict[tuple[str, str], Version] = {}
         self.observed: dict[tuple[str, str], tuple[datetime, str | None]] = {}
@@ -119,9 +120,9 @@ class _Bot:
 
         for broadcast_id, (sent_at, users) in sorted(pull.recipients.items()):
             for user in users:
-                receipt = (datetime.fromisoformat(sent_at), broadcast_id)
-                if broadcast_id not in [known_id for _, known_id in self.received[user]]:
-                    self.received[user].append(receipt)
+                at = datetime.fromisoformat(sent_at) if sent_at else None
+                if broadcast_id not in [known_id for _, known_id, _ in self.received[user]]:
+                    self.received[user].append((at or now, broadcast_id, at or self.previous or now))
                     new.append(
                         (
                             user,
@@ -130,7 +131,7 @@ class _Bot:
                             None,
                             None,
                             self.previous,
-                            receipt[0],
+                            at,
                             broadcast_id,
                         )
                     )
@@ -170,7 +171,11 @@ class _Bot:
                     (None, "attribute_default_set", attribute, None, default, self.previous, None, None)
                 )
         for user, event_type, attribute, old, value, after, occurred_at, broadcast_id in new:
-            receipts = [receipt for receipt in self.received[user] if now - ATTRIBUTION <= receipt[0] < now]
+            receipts = [
+                receipt
+                for receipt in self.received[user]
+                if now - ATTRIBUTION <= receipt[0] and receipt[2] < now
+            ]
             attributed = broadcast_id or (max(receipts)[1] if receipts else None)
             self.events.append(
                 (pull.bot_id, user, event_type, attribute, old, value, after, now, occurred_at, attributed)

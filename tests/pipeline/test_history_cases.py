@@ -81,6 +81,12 @@ def test_a_bot_moves_to_the_panel(case):
     assert kpis == [(3, 0, None, None), (4, 1, None, None)]
     base = case.rows("day(date), reachable_at_start, reachable_at_end", "chatfuel.rpt_chatfuel__daily_kpis")
     assert base == [(3, 2, None), (4, None, None)]
+    assert case.rows("chatfuel_user_id, status, visit_count", "chatfuel.dim_chatfuel__users") == [
+        ("ann", None, 0),
+        ("cat", None, None),
+        ("dan", "reachable", 0),
+        ("eve", None, None),
+    ]
 
 
 def test_vanish_and_return_unchanged(case):
@@ -262,6 +268,20 @@ def test_two_broadcasts_received(case):
         ("broadcast_received", "b1"),
         ("broadcast_received", "b2"),
     ]
+
+
+def test_a_campaign_goes_out_at_once(case):
+    assert case.events("day(observed_at) - 2, event_type, broadcast_id, occurred_at") == [
+        (2, "attribute_changed", "c", None),
+        (2, "broadcast_received", "c", None),
+        (3, "attribute_changed", "c", None),
+    ]
+    sent = "day(sent_after) - 2, day(sent_at) - 2, recipients, opened, known_recipients"
+    followed = "followed_by_active_users, followed_by_seen, followed_by_blocked, followed_by_unsubscribed"
+    assert case.rows(f"{sent}, {followed}", "chatfuel.fct_chatfuel__broadcasts") == [
+        (1, 2, 1, None, 1, 0, None, None, None)
+    ]
+    assert case.rows("day(pulled_at) - 2", "chatfuel.fct_chatfuel__broadcast_metrics") == [(2,), (3,)]
 
 
 def test_broadcast_too_long_ago(case):

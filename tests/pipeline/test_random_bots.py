@@ -47,8 +47,9 @@ def bot(bot_id, seed):
         recipients = {}
         if random.randrange(2):
             sent_at = pulled_at - timedelta(hours=random.choice([2, 30, 160]))
+            is_campaign = surface == "panel" and random.randrange(2)
             recipients[f"broadcast {number}"] = (
-                sent_at.isoformat(" "),
+                None if is_campaign else sent_at.isoformat(" "),
                 [user for user in USERS if random.randrange(2)],
             )
         defaults = {}

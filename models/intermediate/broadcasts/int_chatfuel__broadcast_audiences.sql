@@ -48,10 +48,16 @@ parameters as (
         block_filters.bot_id,
         block_filters.pull_id,
         block_filters.broadcast_id,
+        block_filters.filter_operation,
         position as parameter_number,
+        position = min(position) over (
+            partition by block_filters.bot_id, block_filters.pull_id, block_filters.broadcast_id
+        ) as is_first,
         {{ json_text('element', 'type') }} as parameter_type,
         {{ json_text('element', 'name') }} as parameter_name,
         {{ json_text('element', 'operation') }} as parameter_operation,
+        {{ json_text('element', 'before') }} as words_before,
+        {{ json_text('element', 'after') }} as words_after,
         element as parameter_json,
     from block_filters
     cross join {{ unnest_json_array('block_filters.payload', 'user_filter.parameters', 'parameter') }}
@@ -93,6 +99,7 @@ value_lists as (
     group by bot_id, pull_id, broadcast_id, parameter_number
 ),
 
+-- Conditions of a campaign may stand in brackets: each says what is read before and after it. Others are joined alike.
 phrases as (
     select
         parameters.bot_id,
@@ -100,11 +107,20 @@ phrases as (
         parameters.broadcast_id,
         parameters.parameter_number,
         concat(
+            case
+                when parameters.words_before is not null then parameters.words_before
+                when parameters.is_first then ''
+                when parameters.filter_operation = 'or' then ' or '
+                else ' and '
+            end,
             coalesce(parameters.parameter_name, parameters.parameter_type, 'unknown'),
             ' ',
             coalesce(parameters.parameter_operation, 'unknown'),
-            ' ',
-            coalesce(value_lists.values_in_words, 'nothing')
+            case
+                when parameters.parameter_operation in ('is_empty', 'is_not_empty') then ''
+                else concat(' ', coalesce(value_lists.values_in_words, 'nothing'))
+            end,
+            coalesce(parameters.words_after, '')
         ) as phrase,
     from parameters
     left join value_lists
@@ -120,8 +136,7 @@ audiences as (
         bot_id,
         pull_id,
         broadcast_id,
-        string_agg(phrase, ' and ' order by parameter_number) as and_phrases,
-        string_agg(phrase, ' or ' order by parameter_number) as or_phrases,
+        string_agg(phrase, '' order by parameter_number) as audience,
     from phrases
     group by bot_id, pull_id, broadcast_id
 ),
@@ -137,9 +152,7 @@ final as (
         block_filters.payload as filter_json,
         case
             when block_filters.filter_operation is null or not block_filters.is_filter_valid then 'unknown'
-            when audiences.broadcast_id is null then 'everyone'
-            when block_filters.filter_operation = 'or' then audiences.or_phrases
-            else audiences.and_phrases
+            else coalesce(audiences.audience, 'everyone')
         end as audience,
     from block_filters
     left join audiences

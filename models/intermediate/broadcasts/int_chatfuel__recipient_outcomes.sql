@@ -96,7 +96,8 @@ followed as (
             new_events.bot_id = recipients.bot_id
             and new_events.chatfuel_user_id = recipients.chatfuel_user_id
             and new_events.observed_at >= recipients.known_at
-            and coalesce(new_events.occurred_at, new_events.observed_at) > recipients.sent_at
+            and coalesce(new_events.occurred_at, new_events.observed_at)
+            > coalesce(recipients.sent_after, recipients.sent_at)
             and {{ days_before('new_events.observed_at', setting('chatfuel_attribution_days')) }} <= recipients.sent_at
 ),
 

@@ -49,13 +49,14 @@ last_broadcasts as (
         chatfuel_user_id,
         observed_month,
         broadcast_id,
-        occurred_at,
+        -- a campaign that went out at once counts as sent when the pull saw it
+        coalesce(occurred_at, observed_at) as sent_at,
     from monthly_events
     where event_type = 'broadcast_received'
     qualify
         row_number() over (
             partition by bot_id, chatfuel_user_id, observed_month
-            order by occurred_at desc, broadcast_id desc
+            order by coalesce(occurred_at, observed_at) desc, broadcast_id desc
         ) = 1
 ),
 
@@ -69,12 +70,12 @@ activity as (
         known_activity.last_broadcast_id as known_broadcast_id,
         known_activity.last_broadcast_at as known_broadcast_at,
         last_broadcasts.broadcast_id as new_broadcast_id,
-        last_broadcasts.occurred_at as new_broadcast_at,
+        last_broadcasts.sent_at as new_broadcast_at,
         -- of two sent in the same second, the one with the higher id
         coalesce(
-            last_broadcasts.occurred_at > known_activity.last_broadcast_at
+            last_broadcasts.sent_at > known_activity.last_broadcast_at
             or (
-                last_broadcasts.occurred_at = known_activity.last_broadcast_at
+                last_broadcasts.sent_at = known_activity.last_broadcast_at
                 and last_broadcasts.broadcast_id > known_activity.last_broadcast_id
             ),
             known_activity.last_broadcast_at is null

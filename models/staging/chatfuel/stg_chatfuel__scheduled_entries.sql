@@ -30,6 +30,10 @@ final as (
         {{ json_text('payload', 'enabled') }} = 'true' as is_enabled,
         {{ json_text('payload', 'planned') }} = 'true' as is_planned,
         {{ epoch_to_timestamp(json_text('payload', 'broadcast_start_timestamp')) }} as sent_at,
+        {{ json_text('payload', 'campaign.type') }} as campaign_type,
+        {{ json_text('payload', 'campaign.message') }} as campaign_message,
+        {{ whole_number(json_text('payload', 'campaign.recipients')) }} as campaign_recipients,
+        {{ epoch_to_timestamp(json_text('payload', 'campaign.created_at')) }} as campaign_created_at,
     from committed
 )
 
