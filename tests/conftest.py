@@ -31,7 +31,7 @@ def emulator(tmp_path_factory, storage):
 
 @pytest.fixture(scope="session")
 def story(tmp_path_factory, emulator, storage):
-    """Four days on DuckDB and on the emulator, built three times: `tests/emulator/scenario.py`."""
+    """Four days on DuckDB and on the emulator, built twice: `tests/emulator/scenario.py`."""
     from tests.emulator.scenario import told
 
     return told(tmp_path_factory.mktemp("story"), emulator, storage)

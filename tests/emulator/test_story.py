@@ -21,16 +21,16 @@ pytestmark = [pytest.mark.emulator, pytest.mark.xdist_group("bigquery"), pytest.
 def test_pulls_are_loaded_once_and_as_into_duckdb(story):
     for table in raw_tables():
         loaded = story.on_bigquery.query(f"select * from chatfuel_raw.{table}")
-        rows = story.clump.rows[f"chatfuel_raw.{table}"]
+        rows = story.daily.rows[f"chatfuel_raw.{table}"]
         assert comparable(loaded) == comparable(rows), f"{table}: {difference(loaded, rows, 'BigQuery')}"
         assert loaded or table not in ("pulls", "users", "user_attributes")
 
 
-def test_day_by_day_and_in_a_clump_every_table_has_the_rows_of_duckdb(story):
+def test_of_three_pulls_at_once_and_of_one_more_every_table_has_the_rows_of_duckdb(story):
     tables = story.on_bigquery.tables()
     assert len(tables) > 15
     for name, rows in tables.items():
-        expected = story.clump.rows[name]
+        expected = story.daily.rows[name]
         assert comparable(rows) == comparable(expected), f"{name}: {difference(rows, expected, 'BigQuery')}"
 
 
@@ -55,7 +55,7 @@ def test_however_often_and_together_a_step_is_done_it_is_done_once(story):
     events, steps = "chatfuel.fct_chatfuel__user_events", "chatfuel.fct_chatfuel__user_events__steps"
     (script,) = [
         sql
-        for node, sql in story.clump.sent
+        for node, sql in story.daily.sent
         if node.endswith(".fct_chatfuel__user_events") and "begin transaction" in sql
     ]
     before = {name: comparable(story.on_bigquery.query(f"select * from {name}")) for name in (events, steps)}

@@ -79,10 +79,10 @@ def test_what_only_bigquery_refuses_is_told_with_the_name_of_the_model(judged, m
 
 def test_every_model_snapshot_test_and_analysis_was_analysed(judged):
     story = judged.story
-    first, clump = ({node for node, _ in build.sent} for build in (story.first, story.clump))
+    first, daily = ({node for node, _ in build.sent} for build in (story.first, story.daily))
     for name, node in story.nodes.items():
         if node["resource_type"] in ("model", "snapshot") and node["config"]["materialized"] != "ephemeral":
-            assert node["unique_id"] in first & clump & judged.analysed
+            assert node["unique_id"] in first & daily & judged.analysed
         if node["resource_type"] in ("test", "analysis") and name not in NOT_ANALYSED:
             assert node["unique_id"] in judged.queries.keys() & judged.analysed
     assert story.tested.keys() <= judged.analysed
@@ -115,7 +115,7 @@ def test_a_daily_run_reads_the_big_tables_at_constant_partitions(judged):
     for name, node in story.nodes.items():
         if node["resource_type"] != "model" or node["config"]["materialized"] in ("view", "ephemeral"):
             continue
-        queries = step_sql(story.second, node) or [story.second.results[name]["compiled_code"]]
+        queries = step_sql(story.daily, node) or [story.daily.results[name]["compiled_code"]]
         for table in (
             table
             for query in queries
@@ -146,7 +146,7 @@ def conditions(expression):
 
 def test_a_step_looks_for_the_rows_it_replaces_where_they_can_be(judged):
     replaced = {}
-    for node, script in judged.story.second.sent:
+    for node, script in judged.story.daily.sent:
         name = node.split(".")[-1]
         for statement in statements(script):
             if name in PARTITIONED and statement.startswith("delete from"):
