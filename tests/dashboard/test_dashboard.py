@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
+from unittest.mock import patch
 
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
 
 from dashboard import build
 from dashboard.browser import open_page, wait_until_drawn
@@ -26,12 +29,13 @@ def query_all(project, *options):
         "target-path": project.target_path,
         "log-path": project.target_path,
     }
-    try:
-        return build.query_all(
-            *options, *(text for name, path in folders.items() for text in (f"--{name}", str(path)))
-        )
-    finally:
-        DuckDBConnectionManager.close_all_connections()
+    command = [*options, *(text for name, path in folders.items() for text in (f"--{name}", str(path)))]
+    # what is parsed already need not be parsed again, for each of the options anew
+    with patch("dashboard.build.dbtRunner", partial(dbtRunner, project.manifest(None))):
+        try:
+            return build.query_all(*command)
+        finally:
+            DuckDBConnectionManager.close_all_connections()
 
 
 @pytest.fixture(scope="module")
