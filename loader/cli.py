@@ -23,7 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import yaml
+import msgspec.yaml
 
 from loader import __version__
 from loader.errors import (
@@ -718,7 +718,7 @@ def _zone() -> ZoneInfo | None:
     """
     project = Path("dbt_project.yml")
     try:
-        content = yaml.safe_load(project.read_text("utf-8"))
+        content = msgspec.yaml.decode(project.read_bytes())
         variables = content.get("vars") or {}
         variables = variables | (variables.get(content.get("name")) or {})
         return ZoneInfo(variables["chatfuel_timezone"])
@@ -726,7 +726,7 @@ def _zone() -> ZoneInfo | None:
         if project.exists():
             raise ConfigurationError(_NO_ZONE) from None
         return None
-    except yaml.YAMLError:
+    except msgspec.DecodeError:
         raise ConfigurationError("dbt_project.yml is no YAML. Mend it.") from None
     except (KeyError, OSError, ValueError, TypeError, AttributeError):
         raise ConfigurationError(_NO_ZONE) from None
