@@ -10,7 +10,7 @@ view: fct_chatfuel__broadcast_recipients {
   dimension: pull_id { label: "Pull ID" description: "The pull at `known_at`." sql: ${TABLE}.pull_id ;; type: string group_label: "Ids" }
   dimension_group: sent_at { label: "Sent at" description: "When the broadcast was sent, UTC; where `sent_after` is set, the latest that it can have been." sql: ${TABLE}.sent_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   dimension_group: known_at { label: "Known at" description: "The pull, UTC, that first named the user as a recipient. Events before it are not attributed to the broadcast." sql: ${TABLE}.known_at ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
-  dimension_group: sent_after { label: "Sent after" description: "Null where `sent_at` is exact. Nobody says when a WhatsApp campaign of the panel went out at once: it was after this moment, UTC, which is the pull before the first that saw it sent, or when it was made." sql: ${TABLE}.sent_after ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
+  dimension_group: sent_after { label: "Sent after" description: "Null where `sent_at` is exact. Nobody says when a WhatsApp campaign of the panel went out at once: it was after this moment, UTC, which is the panel's pull before the first that saw it sent, or when it was made." sql: ${TABLE}.sent_after ;; type: time datatype: timestamp timeframes: [raw, time, date, week, month, quarter, year] }
   measure: count { label: "Count" description: "Rows." type: count value_format_name: decimal_0 drill_fields: [detail*] }
   set: detail { fields: [sent_at_time, bot_id, broadcast_id, chatfuel_user_id, pull_id] }
 }

@@ -67,36 +67,15 @@ matched as (
 
 keyed as (
     select
-        *,
         case
             when is_certain and broadcast_id is not null then {{ hash_key(['bot_id', "'entry'", 'broadcast_id']) }}
             else {{ hash_key(['bot_id', "'list'", epoch_seconds('sent_at'), 'trigger_settings', 'message']) }}
         end as broadcast_key,
-    from matched
-),
-
--- Campaigns are in no list. The panel counts whom they were sent to, and no more.
-campaigns as (
-    select
-        {{ hash_key(['sent_entries.bot_id', "'entry'", 'sent_entries.broadcast_id']) }} as broadcast_key,
-        sent_entries.*,
-    from sent_entries
-    inner join pulls
-        on
-            sent_entries.bot_id = pulls.bot_id
-            and sent_entries.pull_id = pulls.pull_id
-    where sent_entries.campaign_type is not null
-),
-
-broadcasts as (
-    select
-        broadcast_key,
         bot_id,
         case when is_certain then broadcast_id end as broadcast_id,
         case when is_certain then block_id end as block_id,
         case when is_certain then block_title end as block_title,
         sent_at,
-        cast(null as timestamp) as sent_after,
         broadcast_type,
         trigger_settings,
         message,
@@ -108,28 +87,43 @@ broadcasts as (
         failed,
         pull_id,
         pulled_at,
-    from keyed
-    union all
+        cast(null as timestamp) as sent_after,
+    from matched
+),
+
+-- Campaigns are in no list. The panel counts whom they were sent to, and no more.
+campaigns as (
     select
-        broadcast_key,
-        bot_id,
-        broadcast_id,
-        block_id,
-        block_title,
-        sent_at,
-        sent_after,
-        campaign_type as broadcast_type,
-        null as trigger_settings,
-        campaign_message as message,
-        null as progress,
-        null as is_user_timezone,
-        campaign_recipients as recipients,
-        null as opened,
-        null as clicked,
-        null as failed,
-        pull_id,
-        pulled_at,
-    from campaigns
+        {{ hash_key(['sent_entries.bot_id', "'entry'", 'sent_entries.broadcast_id']) }} as broadcast_key,
+        sent_entries.bot_id,
+        sent_entries.broadcast_id,
+        sent_entries.block_id,
+        sent_entries.block_title,
+        sent_entries.sent_at,
+        sent_entries.campaign_type as broadcast_type,
+        cast(null as {{ dbt.type_string() }}) as trigger_settings,
+        sent_entries.campaign_message as message,
+        cast(null as {{ dbt.type_string() }}) as progress,
+        cast(null as {{ dbt.type_boolean() }}) as is_user_timezone,
+        sent_entries.campaign_recipients as recipients,
+        cast(null as {{ dbt.type_bigint() }}) as opened,
+        cast(null as {{ dbt.type_bigint() }}) as clicked,
+        cast(null as {{ dbt.type_bigint() }}) as failed,
+        sent_entries.pull_id,
+        sent_entries.pulled_at,
+        sent_entries.sent_after,
+    from sent_entries
+    inner join pulls
+        on
+            sent_entries.bot_id = pulls.bot_id
+            and sent_entries.pull_id = pulls.pull_id
+    where sent_entries.campaign_type is not null
+),
+
+broadcasts as (
+    select * from keyed
+    union all
+    select * from campaigns
 ),
 
 final as (

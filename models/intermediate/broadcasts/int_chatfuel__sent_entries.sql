@@ -14,13 +14,14 @@ pulls as (
     select * from {{ ref('int_chatfuel__pulls') }}
 ),
 
--- Of a campaign that goes out at once nobody says when: the first pull that saw it sent told its audience.
+-- Of a campaign that goes out at once nobody says when: the first pull that saw it sent told its audience. The pull
+-- before a move to the panel could not have seen it.
 first_seen as (
     select
         audiences.bot_id,
         audiences.broadcast_id,
         pulls.pulled_at,
-        pulls.previous_pulled_at,
+        case when not pulls.is_of_new_surface then pulls.previous_pulled_at end as previous_pulled_at,
     from audiences
     inner join pulls
         on
