@@ -118,11 +118,13 @@ class _Bot:
         self.surface, self.catalogue = pull.surface, catalogue
         new: list[tuple] = []
 
+        # the pull before a move saw no campaigns, so none is dated after it
+        campaigns_seen_until = now if first or self.is_moved else self.previous
         for broadcast_id, (sent_at, users) in sorted(pull.recipients.items()):
             for user in users:
                 at = datetime.fromisoformat(sent_at) if sent_at else None
                 if broadcast_id not in [known_id for _, known_id, _ in self.received[user]]:
-                    self.received[user].append((at or now, broadcast_id, at or self.previous or now))
+                    self.received[user].append((at or now, broadcast_id, at or campaigns_seen_until))
                     new.append(
                         (
                             user,
