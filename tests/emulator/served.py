@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import lru_cache
 from typing import Any
 
@@ -32,5 +33,7 @@ def parse(dialect: Dialect, sql: str, **options: Any) -> list:
 
 
 if __name__ == "__main__":
+    # trees of statements by the thousand, all short-lived
+    gc.set_threshold(500_000, 50, 50)
     Dialect.parse = parse
     main()
