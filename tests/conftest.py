@@ -7,7 +7,7 @@ import gc
 import pytest
 
 # dbt keeps a million objects of its project; with Python's 700 the collector takes a sixth of every build.
-gc.set_threshold(500_000, 50, 50)
+gc.set_threshold(200_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,6 @@ def parse(dialect: Dialect, sql: str, **options: Any) -> list:
 
 if __name__ == "__main__":
     # trees of statements by the thousand, all short-lived
-    gc.set_threshold(500_000, 50, 50)
+    gc.set_threshold(200_000, 10, 10)
     Dialect.parse = parse
     main()

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from loader.cli import cli
 from sandbox.server import running
+from tests.pipeline import cases as written
+from tests.pipeline.bots import write_pulls
 from tests.pipeline.days import PULLS, copied, load
 from tests.pipeline.personal import clear, hashed, salt  # noqa: F401
 from tests.pipeline.project import Project
@@ -42,6 +44,7 @@ def days(tmp_path_factory, target_path):
     for number, pull in enumerate(PULLS, start=1):
         load(project, [pull])
         project.build()
+        project.has_views = True
         stored[number] = copied(project, tmp_path_factory.mktemp(f"day_{number}"))
     return stored
 
@@ -75,3 +78,46 @@ def month(tmp_path_factory, target_path):
         project.dbt("build", "--exclude-resource-type", "unit_test")
         truth = sandbox.events(-7, 20)
     return Month(project, truth)
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory, target_path):
+    """A warehouse in which every case is a bot."""
+    project = Project(tmp_path_factory.mktemp("cases") / "warehouse.duckdb", target_path)
+    with project.connect() as connection:
+        write_pulls(connection, written.PULLS)
+    project.build()
+    return project
+
+
+@pytest.fixture
+def case(cases, request):
+    """The case that the test is named after: `case.events(...)`, `case.versions(...)`."""
+    return Case(cases, request.node.name.removeprefix("test_"))
+
+
+class Case:
+    def __init__(self, project, bot_id):
+        assert bot_id in written.CASES, f"no case is named {bot_id}"
+        self.project, self.bot_id = project, bot_id
+
+    def rows(self, columns, table, where="true"):
+        return self.project.query(
+            f"select {columns} from {table} where bot_id = '{self.bot_id}' and {where} order by all"
+        )
+
+    def events(self, columns="day(observed_at) - 2, chatfuel_user_id, event_type, old_value, new_value"):
+        """What happened, beside sightings and what a new user's sign-up sets, as (day, user, event, old, new)."""
+        return self.rows(
+            columns,
+            "chatfuel.fct_chatfuel__user_events",
+            "event_type <> 'user_seen' and coalesce(attribute_name, '') <> 'signed up'",
+        )
+
+    def versions(self, columns="chatfuel_user_id, attribute_value, start_reason, end_reason"):
+        """The versions of the custom attributes, by user, attribute and time."""
+        return self.project.query(
+            f"select {columns} from chatfuel_intermediate.int_chatfuel__attribute_versions "
+            f"where bot_id = '{self.bot_id}' and attribute_name not in ('status', 'signed up') "
+            "order by chatfuel_user_id, attribute_name, valid_from"
+        )

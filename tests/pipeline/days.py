@@ -35,6 +35,6 @@ def facts(project: Project) -> dict[str, list[tuple]]:
     }
 
 
-def copied(project: Project, folder: Path) -> Project:
+def copied(project: Project, folder: Path, *, has_views: bool = True) -> Project:
     """A copy, to alter; of the same name, for views hold the name of the file."""
-    return Project(Path(shutil.copy(project.path, folder)), project.target_path)
+    return Project(Path(shutil.copy(project.path, folder)), project.target_path, has_views=has_views)

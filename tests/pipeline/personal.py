@@ -82,6 +82,7 @@ def clear(tmp_path_factory, target_path):
     for pulls in (PULLS[:2], PULLS[2:]):
         load(project, pulls)
         project.build()
+        project.has_views = True
     return project
 
 

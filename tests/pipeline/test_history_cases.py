@@ -6,54 +6,9 @@ from datetime import date, datetime
 
 import pytest
 
-from tests.pipeline.bots import write_pulls
-from tests.pipeline.cases import CASES, NASTY, PULLS
-from tests.pipeline.project import Project
+from tests.pipeline.cases import NASTY
 
 pytestmark = pytest.mark.xdist_group("cases")
-
-
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory, target_path):
-    """A warehouse in which every case is a bot."""
-    project = Project(tmp_path_factory.mktemp("cases") / "warehouse.duckdb", target_path)
-    with project.connect() as connection:
-        write_pulls(connection, PULLS)
-    project.build()
-    return project
-
-
-@pytest.fixture
-def case(cases, request):
-    """The case that the test is named after: `case.events(...)`, `case.versions(...)`."""
-    return Case(cases, request.node.name.removeprefix("test_"))
-
-
-class Case:
-    def __init__(self, project, bot_id):
-        assert bot_id in CASES, f"no case is named {bot_id}"
-        self.project, self.bot_id = project, bot_id
-
-    def rows(self, columns, table, where="true"):
-        return self.project.query(
-            f"select {columns} from {table} where bot_id = '{self.bot_id}' and {where} order by all"
-        )
-
-    def events(self, columns="day(observed_at) - 2, chatfuel_user_id, event_type, old_value, new_value"):
-        """What happened, beside sightings and what a new user's sign-up sets, as (day, user, event, old, new)."""
-        return self.rows(
-            columns,
-            "chatfuel.fct_chatfuel__user_events",
-            "event_type <> 'user_seen' and coalesce(attribute_name, '') <> 'signed up'",
-        )
-
-    def versions(self, columns="chatfuel_user_id, attribute_value, start_reason, end_reason"):
-        """The versions of the custom attributes, by user, attribute and time."""
-        return self.project.query(
-            f"select {columns} from chatfuel_intermediate.int_chatfuel__attribute_versions "
-            f"where bot_id = '{self.bot_id}' and attribute_name not in ('status', 'signed up') "
-            "order by chatfuel_user_id, attribute_name, valid_from"
-        )
 
 
 def test_a_bot_moves_to_the_panel(case):
@@ -252,67 +207,3 @@ def test_seen_again(case):
         "chatfuel.fct_chatfuel__user_events",
         "event_type = 'user_seen'",
     ) == [("1", datetime(2024, 6, 3, 21, 0), date(2024, 6, 3))]
-
-
-def test_recipients_that_come_later(case):
-    assert case.events("day(observed_at) - 2, event_type, broadcast_id") == [
-        (2, "attribute_changed", None),
-        (3, "attribute_changed", "b1"),
-        (3, "broadcast_received", "b1"),
-    ]
-
-
-def test_two_broadcasts_received(case):
-    assert case.events("event_type, broadcast_id") == [
-        ("attribute_changed", "b2"),
-        ("broadcast_received", "b1"),
-        ("broadcast_received", "b2"),
-    ]
-
-
-def test_a_campaign_goes_out_at_once(case):
-    assert case.events("day(observed_at) - 2, event_type, broadcast_id, occurred_at") == [
-        (2, "attribute_changed", "c", None),
-        (2, "broadcast_received", "c", None),
-        (3, "attribute_changed", "c", None),
-    ]
-    sent = "day(sent_after) - 2, day(sent_at) - 2, recipients, opened, known_recipients"
-    followed = "followed_by_active_users, followed_by_seen, followed_by_blocked, followed_by_unsubscribed"
-    assert case.rows(f"{sent}, {followed}", "chatfuel.fct_chatfuel__broadcasts") == [
-        (1, 2, 1, None, 1, 0, None, None, None)
-    ]
-    assert case.rows("day(pulled_at) - 2", "chatfuel.fct_chatfuel__broadcast_metrics") == [(2,), (3,)]
-
-
-def test_broadcast_too_long_ago(case):
-    events = case.events("event_type, broadcast_id")
-    assert events == [("attribute_changed", None), ("broadcast_received", "b1")]
-
-
-def test_counters_that_grow(case):
-    assert case.rows(
-        "broadcast_id, opened, clicked, open_rate, click_rate", "chatfuel.fct_chatfuel__broadcasts"
-    ) == [("b1", 4, 2, 0.4, 0.2)]
-    assert case.rows("pulled_at, opened", "chatfuel.fct_chatfuel__broadcast_metrics") == [
-        (datetime(2024, 6, 3, 7, 30), 1),
-        (datetime(2024, 6, 4, 7, 30), 4),
-    ]
-
-
-def test_broadcast_without_entry(case):
-    columns = "broadcast_id, block_title, audience, recipients, open_rate"
-    assert case.rows(columns, "chatfuel.fct_chatfuel__broadcasts") == [(None, None, "unknown", 0, None)]
-
-
-def test_two_broadcasts_in_one_second(case):
-    rows = case.rows("broadcast_id, recipients", "chatfuel.fct_chatfuel__broadcasts")
-    assert rows == [("b1", 10), ("b2", 20)]
-
-
-def test_audiences(case):
-    assert case.rows("broadcast_id, audience", "chatfuel.fct_chatfuel__broadcasts") == [
-        ("b0", "segment is all_climate and AB_Split lt 51"),
-        ("b1", "everyone"),
-        ("b2", "unknown"),
-        ("b3", "unknown"),
-    ]

@@ -122,6 +122,7 @@ def test_a_saved_file_begins_the_history_before_the_first_night(sandbox, tmp_pat
     before = late.table("chatfuel.fct_chatfuel__user_events")
     use(late)
     load(*import_saved)
+    late.has_views = True
     late.build(variables={"chatfuel_rebuild_from": MOMENTS[0][:10]})
 
     whole = facts(in_order)

@@ -55,7 +55,7 @@ def test_the_numbers_are_those_of_clear_text(clear, hashed):
 
 
 def test_another_salt_gives_other_hashes(hashed, tmp_path, monkeypatch):
-    copy = copied(hashed, tmp_path)
+    copy = copied(hashed, tmp_path, has_views=False)
     query = "select chatfuel_user_id, first_name from chatfuel.dim_chatfuel__users where first_name is not null order by all"
     before = copy.query(query)
     monkeypatch.setenv("CHATFUEL_PII_SALT", SALT + "1")
@@ -71,7 +71,7 @@ def test_another_salt_gives_other_hashes(hashed, tmp_path, monkeypatch):
 
 
 def test_hashing_switched_on_later_leaves_no_clear_text_behind(clear, tmp_path):
-    copy = copied(clear, tmp_path)
+    copy = copied(clear, tmp_path, has_views=False)
     before = copy.tables()
     for arguments in ([], ["--full-refresh", "--select", "int_chatfuel__pii_setting"]):
         with pytest.raises(BuildError, match="is not what the history was built with"):
@@ -82,7 +82,7 @@ def test_hashing_switched_on_later_leaves_no_clear_text_behind(clear, tmp_path):
 
 
 def test_a_history_older_than_the_setting_is_in_clear_text(clear, tmp_path):
-    copy = copied(clear, tmp_path)
+    copy = copied(clear, tmp_path, has_views=False)
     with copy.connect() as connection:
         connection.execute("drop table chatfuel_intermediate.int_chatfuel__pii_setting")
     with pytest.raises(BuildError, match="is not what the history was built with"):

@@ -37,7 +37,7 @@ class Listening(Project):
 def folded(days, tmp_path_factory):
     """All days but the last, and the last, built too: the file before, the project after."""
     folder = tmp_path_factory.mktemp("steps")
-    project = Listening(folder / "warehouse.duckdb", days[4].target_path)
+    project = Listening(folder / "warehouse.duckdb", days[4].target_path, has_views=True)
     shutil.copy(days[4].path, project.path)
     load(project, PULLS[-1:])
     before = folder / "before.duckdb"
@@ -122,6 +122,7 @@ def test_a_daily_run_names_the_new_pull_of_each_bot_and_nothing_older(tmp_path, 
         write_pulls(connection, [pull(0, "quiet"), pull(0, "busy"), pull(30, "busy")])
     project.dbt("seed")
     project.run()
+    project.has_views = True
     with project.connect() as connection:
         write_pulls(connection, [pull(31, "busy")])
     project.run()
@@ -142,7 +143,7 @@ def test_kpis_are_derived_anew_when_their_rules_change(folded, tmp_path, target_
     _, project = folded
     copy = tmp_path / project.path.name
     shutil.copy(project.path, copy)
-    changed = Project(copy, target_path)
+    changed = Project(copy, target_path, has_views=True)
     with changed.connect() as connection:
         connection.execute("insert into chatfuel_seeds.kpi_rules values ('has_a_z', 'a', 'equals', 'z')")
     changed.run("--select", "int_chatfuel__kpi_versions+")

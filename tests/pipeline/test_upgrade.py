@@ -43,6 +43,7 @@ def test_a_plain_build_goes_on_where_a_release_left_off(release, whole, tmp_path
     upgraded.path.write_bytes(gzip.decompress(RELEASES[release].read_bytes()))
     # before the new loader has added its columns to the raw tables, and after
     upgraded.build()
+    upgraded.has_views = True
     load(upgraded, PULLS[-1:])
     upgraded.build()
     assert told(upgraded) == told(whole)
