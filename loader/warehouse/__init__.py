@@ -149,8 +149,8 @@ class Warehouse(ABC):
 
     def uncommitted(self) -> dict[str, int]:
         """Return how many rows are of pulls that are not in the ledger, by table."""
-        found = {table: self.read(f"select count(*) as n {rest}") for table, rest in self._rests().items()}
-        return {table: rows[0]["n"] if rows else 0 for table, rows in found.items()}
+        counts = (f"select '{table}' as name, count(*) as n {rest}" for table, rest in self._rests().items())
+        return {row["name"]: row["n"] for row in self.read(" union all ".join(counts))}
 
     def remove_uncommitted(self) -> None:
         """Remove those rows."""
