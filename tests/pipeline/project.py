@@ -19,8 +19,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
-from dbt_common.tests import enable_test_caching
-from jinja2 import Environment
+
+from tests.pipeline import quicker_dbt  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,21 +35,6 @@ HISTORY_TABLES = [
     "chatfuel_intermediate.int_chatfuel__user_visits",
     "chatfuel.fct_chatfuel__user_events",
 ]
-
-# dbt's own, for tests: what one parse has read of a macro, the next one knows
-enable_test_caching()
-_compile, _compiled = Environment.compile, {}
-
-
-def compile_once(environment: Environment, source: str, *arguments: Any, **options: Any) -> Any:
-    """Jinja's `Environment.compile` of a template's text: every build compiles the same ones, a tenth of its time."""
-    key = (type(environment), source)
-    if key not in _compiled:
-        _compiled[key] = _compile(environment, source, *arguments, **options)
-    return _compiled[key]
-
-
-Environment.compile = compile_once
 
 
 class BuildError(AssertionError):
