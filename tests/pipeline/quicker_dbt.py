@@ -5,8 +5,10 @@ Each is a function of dbt 1.11 or of a library that it calls, and gives what it 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import parsedatetime
 import sqlparse
 from dbt_common.tests import enable_test_caching
 from jinja2 import Environment
@@ -30,5 +32,7 @@ def tokens_of(sql: str) -> tuple:
 
 Environment.compile = compile_once
 sqlparse.parse = tokens_of
+# what a date looks like in a language: made anew five times for each answer of the warehouse
+parsedatetime.Constants = cache(parsedatetime.Constants)
 # dbt's own, for tests: what one parse has read of a macro, the next one knows
 enable_test_caching()
