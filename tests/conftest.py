@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-# dbt keeps a million objects of its project; with Python's 700 the collector takes a sixth of every build.
+# dbt keeps many objects of its project; with Python's own threshold the collector takes a tenth of a build.
 gc.set_threshold(200_000, 10, 10)
 
 

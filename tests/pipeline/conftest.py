@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from loader.cli import cli
 from sandbox.server import running
-from tests.pipeline import cases as written
 from tests.pipeline.bots import write_pulls
+from tests.pipeline.cases import CASES
+from tests.pipeline.cases import PULLS as PULLS_OF_CASES
 from tests.pipeline.days import PULLS, copied, load
 from tests.pipeline.personal import clear, hashed, salt  # noqa: F401
 from tests.pipeline.project import Project
@@ -43,7 +44,9 @@ def days(tmp_path_factory, target_path):
     stored = {}
     for number, pull in enumerate(PULLS, start=1):
         load(project, [pull])
-        project.build(*(("--exclude-resource-type", "test") if pull is not PULLS[-1] else ()))
+        # the law is asked of the last day alone: it reads all of them
+        without_tests = () if pull is PULLS[-1] else ("--exclude-resource-type", "test")
+        project.build(*without_tests)
         project.has_views = True
         stored[number] = copied(project, tmp_path_factory.mktemp(f"day_{number}"))
     return stored
@@ -85,7 +88,7 @@ def cases(tmp_path_factory, target_path):
     """A warehouse in which every case is a bot."""
     project = Project(tmp_path_factory.mktemp("cases") / "warehouse.duckdb", target_path)
     with project.connect() as connection:
-        write_pulls(connection, written.PULLS)
+        write_pulls(connection, PULLS_OF_CASES)
     project.build()
     return project
 
@@ -97,8 +100,10 @@ def case(cases, request):
 
 
 class Case:
+    """What the history made of the bot of one case."""
+
     def __init__(self, project, bot_id):
-        assert bot_id in written.CASES, f"no case is named {bot_id}"
+        assert bot_id in CASES, f"no case is named {bot_id}"
         self.project, self.bot_id = project, bot_id
 
     def rows(self, columns, table, where="true"):
