@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -98,7 +98,7 @@ def _checked(is_right: Callable[[Any], bool], problem: str) -> Callable[..., Any
     return check
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Loader:
     """What the verbs work with: settings, landing zone, warehouse, and how results are shown."""
 
@@ -120,9 +120,17 @@ class _Loader:
 
         return closing(Chatfuel(settings.base_url, settings.token, patience))
 
+    @cached_property
+    def ledger(self) -> list[dict[str, Any]]:
+        """The rows of the ledger: what this verb loads is not among them."""
+        return self.warehouse.committed_pulls()
+
     def recorded(self, bot_id: str) -> set[str] | None:
         """Return the broadcasts whose audience is known; none before the surface's first pull."""
-        return self.warehouse.recorded_broadcasts(bot_id, self.settings.surfaces[bot_id])
+        surfaces = {row.get("surface") or "classic" for row in self.ledger if row["bot_id"] == bot_id}
+        if self.settings.surfaces[bot_id] not in surfaces:
+            return None
+        return self.warehouse.recorded_broadcasts(bot_id)
 
     def source(self, bot_id: str) -> ModuleType:
         """Return what fetches a bot."""
@@ -155,8 +163,7 @@ class _Loader:
 
     def loaded(self) -> list[Pull]:
         """Return the pulls in the ledger."""
-        rows = self.warehouse.committed_pulls()
-        return [Pull(row["bot_id"], row["pulled_at"].replace(tzinfo=UTC)) for row in rows]
+        return [Pull(row["bot_id"], row["pulled_at"].replace(tzinfo=UTC)) for row in self.ledger]
 
     def ask(self, records: Sequence[dict[str, Any]], yes: bool, more: str = "") -> None:
         """List what will be removed, and go on if that is wanted."""
@@ -192,6 +199,8 @@ class _Loader:
             log.info("%s landed and was not loaded: first that.", waiting)
             try:
                 self.load_and_show(folder, min_users_ratio, force)
+                # The pull that follows asks what this one knows.
+                vars(self).pop("ledger", None)
             except (ContractError, RefusedError) as error:
                 # It is noted beside the pull, which does not keep the next from being loaded.
                 log.warning("%s: %s", waiting, error.message)

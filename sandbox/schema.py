@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLError,
     NoSchemaIntrospectionCustomRule,
@@ -62,17 +64,15 @@ class GraphQL:
     def __init__(self, sdl: str, resolvers: dict[str, dict[str, Callable]], context: Any = None) -> None:
         self._schema = build_schema(sdl)
         self._context = context
+        # a loader sends the same few texts over and over
+        self._read = lru_cache(maxsize=64)(self._read)
         for type_name, fields in resolvers.items():
             for field_name, resolve in fields.items():
                 self._schema.type_map[type_name].fields[field_name].resolve = resolve
 
     def execute(self, query: str, variables: dict | None, operation_name: str | None) -> ExecutionResult:
         """Parse, validate and execute a request; whatever is wrong with it is in the result's errors."""
-        try:
-            document = parse(query)
-        except GraphQLError as error:
-            return ExecutionResult(None, [error])
-        errors = validate(self._schema, document, _RULES)
+        document, errors = self._read(query)
         if errors:
             return ExecutionResult(None, errors)
         return execute_sync(
@@ -82,6 +82,14 @@ class GraphQL:
             variable_values=variables,
             operation_name=operation_name,
         )
+
+    def _read(self, query: str) -> tuple[DocumentNode | None, list[GraphQLError]]:
+        """A request's text as a document, and what is wrong with it."""
+        try:
+            document = parse(query)
+        except GraphQLError as error:
+            return None, [error]
+        return document, validate(self._schema, document, _RULES)
 
 
 def dashboard(world: World) -> GraphQL:

@@ -116,14 +116,8 @@ class Warehouse(ABC):
                 )
         return rows
 
-    def recorded_broadcasts(self, bot_id: str, surface: str) -> set[str] | None:
-        """Return the broadcasts whose audience a committed pull of the bot has recorded.
-
-        None before the first pull from a surface.
-        """
-        of_bot = [row for row in self.committed_pulls() if row["bot_id"] == bot_id]
-        if surface not in {row.get("surface") or "classic" for row in of_bot}:
-            return None
+    def recorded_broadcasts(self, bot_id: str) -> set[str]:
+        """Return the broadcasts whose audience a committed pull of the bot has recorded."""
         rows = self.read(
             f"select distinct broadcast_id from {self.raw}.block_filters where bot_id = '{bot_id}'"
             f" and pull_id in (select pull_id from {self.raw}.{LEDGER} where bot_id = '{bot_id}')"

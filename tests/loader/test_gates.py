@@ -102,6 +102,9 @@ def test_what_landed_and_was_not_loaded_is_loaded_first(pull, query, monkeypatch
     assert result.exit_code == 0
     assert "was not loaded: first that" in result.stderr
     assert query("select pull_id from pulls order by 1") == [("20240603T073000Z",), ("20240604T073000Z",)]
+    # the second pull knew what the first had recorded
+    recorded = query("select count(*), count(distinct broadcast_id) from block_filters")
+    assert recorded[0][0] == recorded[0][1] > 0
 
 
 def test_what_is_older_than_the_last_pull_is_left_where_it_is(pull, query, tmp_path):
