@@ -98,7 +98,7 @@ def unit_tests_by_google(story, oracle, analysed):
 
     def evaluated(self, sql, auto_begin=False, fetch=None, limit=None):
         node = get_node_info().get("unique_id")
-        if node not in story.tested:
+        if node not in story.unit_tests:
             return execute(self, sql, auto_begin, fetch, limit)
         if "create or replace table" in sql:
             # dbt wants to know its columns: those of the model
@@ -108,12 +108,22 @@ def unit_tests_by_google(story, oracle, analysed):
         columns = rows[0] if rows else oracle.analyse(node, sql)
         return BigQueryAdapterResponse(_message="evaluated"), table_from_data_flat(rows, columns)
 
+    words = {}
+    for node, unit_test in story.unit_tests.items():
+        model = story.nodes[unit_test["model"]]
+        sent = [sql for sent_by, sql in story.daily.sent if sent_by == model["unique_id"]]
+        words[node] = set(re.findall(r"\w+", "\n".join((str(unit_test), model["raw_code"], *sent))))
+
     def known(self, relation):
         node = get_node_info().get("unique_id")
-        if node not in story.tested or "__dbt_tmp" not in relation.identifier:
+        if node not in story.unit_tests:
             return described(self, relation)
-        columns = story.nodes[story.tested[node]]["columns"].values()
-        return [BigQueryColumn(column["name"], column["data_type"].upper()) for column in columns]
+        if "__dbt_tmp" in relation.identifier:
+            columns = story.nodes[story.unit_tests[node]["model"]]["columns"].values()
+            return [BigQueryColumn(column["name"], column["data_type"].upper()) for column in columns]
+        # columns of which neither the test nor its model says a word take a fifth of the evaluator's time
+        columns = oracle.tables[f"{relation.database}.{relation.schema}.{relation.identifier}"].items()
+        return [BigQueryColumn(name, kind) for name, kind in columns if name in words[node]]
 
     with (
         patch.object(BigQueryConnectionManager, "execute", evaluated),

@@ -35,6 +35,12 @@ def facts(project: Project) -> dict[str, list[tuple]]:
     }
 
 
+def derived(project: Project) -> dict[str, list[tuple]]:
+    """The tables that are derived pull by pull, and the steps of each."""
+    tables = facts(project)
+    return {name: rows for name, rows in tables.items() if f"{name.removesuffix('__steps')}__steps" in tables}
+
+
 def copied(project: Project, folder: Path, *, has_views: bool = True) -> Project:
     """A copy, to alter; of the same name, for views hold the name of the file."""
     return Project(Path(shutil.copy(project.path, folder)), project.target_path, has_views=has_views)

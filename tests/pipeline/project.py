@@ -152,6 +152,10 @@ class Project:
         """Builds the models alone, without tests and snapshots."""
         return self.dbt("run", *self.left_out, *arguments, variables=variables)
 
+    def fold(self, *arguments: str, variables: dict[str, Any] | None = None) -> str:
+        """Takes new pulls into what is derived pull by pull, alone: all else is made anew from it, whenever it is built."""
+        return self.run("--select", "config.materialized:pull_by_pull", *arguments, variables=variables)
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """What a build does not make."""

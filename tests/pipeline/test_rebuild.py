@@ -9,7 +9,7 @@ import pytest
 
 from loader.landing import Pull
 from loader.warehouse.duckdb import DuckDBWarehouse
-from tests.pipeline.days import PULLS, copied, facts, load
+from tests.pipeline.days import PULLS, copied, derived, facts, load
 from tests.pipeline.project import HISTORY_TABLES, BuildError
 
 # one worker runs all that looks at these five days
@@ -28,8 +28,8 @@ def test_day_by_day_is_all_at_once(days, whole):
 
 def test_a_full_refresh_gives_the_same_rows(days, whole, tmp_path):
     project = copied(days[5], tmp_path)
-    project.run("--full-refresh")
-    assert facts(project) == facts(whole)
+    project.fold("--full-refresh")
+    assert derived(project) == derived(whole)
 
 
 def test_a_second_build_changes_nothing(built):
@@ -41,7 +41,7 @@ def test_a_second_build_changes_nothing(built):
 def test_a_late_pull_is_named_and_a_rebuild_takes_it_in(days, whole, tmp_path):
     project = copied(days[2], tmp_path)
     load(project, PULLS[3:])
-    project.run()
+    project.fold()
     load(project, PULLS[2:3])
     with pytest.raises(BuildError, match="Pull 20240605T073000Z of bot bot_a came after later ones"):
         project.build()
@@ -57,23 +57,23 @@ def test_a_late_pull_is_named_and_a_rebuild_takes_it_in(days, whole, tmp_path):
 
 def test_a_pull_that_should_not_be_goes_without_a_trace(built, whole):
     load(built, [replace(PULLS[4], pulled_at="2099-01-01 07:30:00")])
-    built.run()
-    assert facts(built) != facts(whole)
+    built.fold()
+    assert derived(built) != derived(whole)
     DuckDBWarehouse(built.path).remove(Pull("bot_a", datetime(2099, 1, 1, 7, 30, tzinfo=UTC)))
-    built.build(variables={"chatfuel_rebuild_from": "2099-01-01"})
-    assert facts(built) == facts(whole)
+    built.fold(variables={"chatfuel_rebuild_from": "2099-01-01"})
+    assert derived(built) == derived(whole)
 
 
 def test_a_rebuild_twice_is_a_rebuild_once(built, whole):
     for _ in range(2):
-        built.run(variables={"chatfuel_rebuild_from": "2024-06-04"})
-    assert facts(built) == facts(whole)
+        built.fold(variables={"chatfuel_rebuild_from": "2024-06-04"})
+    assert derived(built) == derived(whole)
 
 
 def test_a_rebuild_starts_from_what_held_where_older_raw_rows_have_expired(built, whole):
     expire(built, before="2024-06-05")
-    built.run(variables={"chatfuel_rebuild_from": "2024-06-05"})
-    assert facts(built) == facts(whole)
+    built.fold(variables={"chatfuel_rebuild_from": "2024-06-05"})
+    assert derived(built) == derived(whole)
 
 
 def test_a_rebuild_from_a_day_whose_raw_rows_have_expired_is_refused(built):
@@ -89,8 +89,8 @@ def test_the_daily_run_goes_on_when_old_raw_rows_have_expired(days, tmp_path):
     project.dbt("run-operation", "expire_raw", variables={"chatfuel_raw_retention_days": 1})
     assert project.query("select min(pull_date)::varchar from chatfuel_raw.users") == [("2024-06-05",)]
     load(project, PULLS[4:])
-    project.run()
-    assert facts(project) == facts(days[5])
+    project.fold()
+    assert derived(project) == derived(days[5])
 
 
 def test_a_full_refresh_that_would_lose_history_is_refused_unless_it_is_meant(built):
@@ -99,7 +99,7 @@ def test_a_full_refresh_that_would_lose_history_is_refused_unless_it_is_meant(bu
     with pytest.raises(BuildError, match="would lose what they brought"):
         built.build("--full-refresh")
     assert built.tables() == before
-    built.run("--full-refresh", variables={"chatfuel_accept_history_loss": True})
+    built.fold("--full-refresh", variables={"chatfuel_accept_history_loss": True})
     assert built.table("chatfuel_intermediate.int_chatfuel__user_presence")
 
 
@@ -111,8 +111,8 @@ def test_a_build_that_was_interrupted_is_made_up_for(days, whole, tmp_path, last
     load(project, PULLS[2:4])
     project.run("--select", f"+{last_model}")
     load(project, PULLS[4:])
-    project.run()
-    assert facts(project) == facts(whole)
+    project.fold()
+    assert derived(project) == derived(whole)
 
 
 def test_the_users_snapshot_built_day_by_day_is_the_history(days):

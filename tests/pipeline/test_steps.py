@@ -42,7 +42,7 @@ def folded(days, tmp_path_factory):
     load(project, PULLS[-1:])
     before = folder / "before.duckdb"
     shutil.copy(project.path, before)
-    project.run()
+    project.fold()
     return before, project
 
 
@@ -121,11 +121,11 @@ def test_a_daily_run_names_the_new_pull_of_each_bot_and_nothing_older(tmp_path, 
     with project.connect() as connection:
         write_pulls(connection, [pull(0, "quiet"), pull(0, "busy"), pull(30, "busy")])
     project.dbt("seed")
-    project.run()
+    project.run("--select", "+config.materialized:pull_by_pull", "int_chatfuel__last_pulls")
     project.has_views = True
     with project.connect() as connection:
         write_pulls(connection, [pull(31, "busy")])
-    project.run()
+    project.fold()
     scripts = steps_of(project)
     assert len(scripts) > 10
     for node, script in scripts.items():
@@ -133,7 +133,7 @@ def test_a_daily_run_names_the_new_pull_of_each_bot_and_nothing_older(tmp_path, 
         assert "quiet" not in script, node
         # the defaults of the dates that are filled in, and the broadcasts of a week before, are not older pulls
         assert "2024-06-03" not in script, node
-    project.dbt("test", "--select", "fct_chatfuel__user_events", "--exclude-resource-type", "unit_test")
+    project.dbt("test", "--select", "fct_chatfuel__user_events_rows_are_valid")
     tested = "\n".join(sql for node, sql in project.sent if "rows_are_valid" in node)
     assert "(bot_id = 'busy' and observed_at >= timestamp '2024-07-04 00:00:00')" in tested
     assert "(bot_id = 'quiet' and observed_at >= timestamp '2024-06-03 00:00:00')" in tested
