@@ -16,6 +16,8 @@ from loader.warehouse import LEDGER, RAW_SCHEMA, Converted, Warehouse, pull_colu
 
 # Times are naive and UTC: dbt models need no time zone support to read them.
 _TYPES = {"STRING": "VARCHAR", "INT64": "BIGINT", "DATE": "DATE", "TIMESTAMP": "TIMESTAMP"}
+# DuckDB takes what it is given, and a load is no quicker with more; but a row may be 64 MB long.
+_MEMORY, _MEMORY_FOR_LONG_ROWS = "200MB", "2GB"
 
 
 class DuckDBWarehouse(Warehouse):
@@ -30,28 +32,36 @@ class DuckDBWarehouse(Warehouse):
         with self._place():
             self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._connect() as connection:
-            connection.begin()
-            _create_tables(connection)
+            connection.execute(f"set memory_limit = '{_MEMORY}'; set preserve_insertion_order = false")
+            try:
+                self._write(connection, pull, converted)
+            except duckdb.OutOfMemoryException:
+                connection.rollback()
+                connection.execute(f"set memory_limit = '{_MEMORY_FOR_LONG_ROWS}'")
+                self._write(connection, pull, converted)
 
-            if self._count(connection, LEDGER, pull):
-                return
-            for table in (*converted.rows, LEDGER):
-                # Rows without a ledger row: the ledger was lost. What landed stands for them.
-                connection.execute(f"delete {self.of_pull(table, pull)}")
-                # Literals: to bind parameters, DuckDB imports pandas where there is one, and that takes
-                # longer than to load a small pull.
-                files = ", ".join("'" + str(f).replace("'", "''") + "'" for f in converted.files[table])
-                connection.execute(
-                    f"insert into {RAW_SCHEMA}.{table} by name"
-                    f" from read_parquet([{files}], hive_partitioning = false)"
+    def _write(self, connection: duckdb.DuckDBPyConnection, pull: Pull, converted: Converted) -> None:
+        connection.begin()
+        _create_tables(connection)
+        if self._count(connection, LEDGER, pull):
+            return
+        for table in (*converted.rows, LEDGER):
+            # Rows without a ledger row: the ledger was lost. What landed stands for them.
+            connection.execute(f"delete {self.of_pull(table, pull)}")
+            # Literals: to bind parameters, DuckDB imports pandas where there is one, and that takes
+            # longer than to load a small pull.
+            files = ", ".join("'" + str(f).replace("'", "''") + "'" for f in converted.files[table])
+            connection.execute(
+                f"insert into {RAW_SCHEMA}.{table} by name"
+                f" from read_parquet([{files}], hive_partitioning = false)"
+            )
+        for table, rows in converted.rows.items():
+            if (found := self._count(connection, table, pull)) != rows:
+                raise RefusedError(
+                    f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
+                    f" Run `python -m loader reload {pull.pull_id}`."
                 )
-            for table, rows in converted.rows.items():
-                if (found := self._count(connection, table, pull)) != rows:
-                    raise RefusedError(
-                        f"{table} has {found} rows of this pull instead of {rows}; nothing was loaded."
-                        f" Run `python -m loader reload {pull.pull_id}`."
-                    )
-            connection.commit()
+        connection.commit()
 
     def read(self, query: str) -> list[dict[str, Any]]:
         if not self._exists():

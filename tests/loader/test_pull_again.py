@@ -156,3 +156,10 @@ def test_check_writes_nothing(run, tmp_path):
     assert result.exit_code == 0
     assert "ok  bot botA" in result.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_load_that_needs_more_memory_than_others_is_given_it(pull, query, monkeypatch):
+    monkeypatch.setattr("loader.warehouse.duckdb._MEMORY", "6MB")
+    result = pull()
+    assert result.exit_code == 0, result.stderr
+    assert query("from users")
