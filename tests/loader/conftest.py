@@ -1,6 +1,9 @@
 """A sandbox whose answers can be tampered with, and the loader's command line beside it."""
 
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from loader.landing import PullFolder
 from loader.warehouse import raw_tables
 from sandbox.server import Request, Response, Sandbox, running
 
+ROOT = Path(__file__).parents[2]
 AS_OF = "2024-06-03T07:30:00Z"
 PULL_ID = "20240603T073000Z"
 NOW_AND_QUICKLY = Patience(attempts=3, first_attempts=2, first_wait=0, read_timeout=5, deadline=60)
@@ -96,6 +100,16 @@ def invoke(*arguments: str) -> Result:
     return result
 
 
+def start(*arguments: str, **options) -> subprocess.Popen:
+    """Run the loader as a process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "loader", *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+    )
+
+
 @pytest.fixture
 def environment(sandbox: Sandbox, tmp_path: Path, monkeypatch) -> dict[str, str]:
     """Nothing but the sandbox's first bot is configured; landing zone and warehouse are below ``tmp_path``."""
@@ -115,6 +129,26 @@ def pull(run) -> Callable[..., Result]:
     return lambda *arguments: run(
         "pull", *(arguments if "--as-of" in arguments else ("--as-of", AS_OF, *arguments))
     )
+
+
+@pytest.fixture
+def stalled(environment, tamper) -> Iterator[tuple[subprocess.Popen, threading.Event]]:
+    """A pull in a process of its own, and an event: the answer to its first export waits for that."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def stall(request: Request, response: Response) -> Response:
+        if request.path[0] == "export":
+            asked.set()
+            go_on.wait(60)
+        return response
+
+    tamper(stall)
+    with start("pull", "--as-of", AS_OF) as process:
+        try:
+            assert asked.wait(30)
+            yield process, go_on
+        finally:
+            go_on.set()
 
 
 @pytest.fixture

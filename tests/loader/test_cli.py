@@ -5,8 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -16,17 +14,7 @@ import pytest
 
 from loader import __version__
 from loader.warehouse.duckdb import DuckDBWarehouse
-from tests.loader.conftest import AS_OF
-
-ROOT = Path(__file__).parents[2]
-
-
-def start(*arguments, **options):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "loader", *arguments],
-        env=environment, text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
-    )  # fmt: skip
+from tests.loader.conftest import AS_OF, start
 
 
 def run(*arguments, **options):
@@ -198,23 +186,10 @@ def send_to_another_thread(process, number):
 @pytest.mark.parametrize("send", [send_to_main_thread, send_to_another_thread])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.usefixtures("sigint")
-def test_a_signal_ends_a_pull_and_nothing_is_committed(environment, tmp_path, tamper, number, code, send):
-    asked, over = threading.Event(), threading.Event()
-
-    def stall(request, response):
-        if request.path[0] == "export":
-            asked.set()
-            over.wait(60)
-        return response
-
-    tamper(stall)
-    try:
-        with start("pull", "--as-of", AS_OF) as process:
-            assert asked.wait(30)
-            send(process, number)
-            _, err = process.communicate(timeout=30)
-    finally:
-        over.set()
+def test_a_signal_ends_a_pull_and_nothing_is_committed(stalled, tmp_path, number, code, send):
+    process, _ = stalled
+    send(process, number)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == code
     assert "Traceback" not in err
     assert not (tmp_path / "warehouse.duckdb").exists()

@@ -4,12 +4,10 @@ import gzip
 import json
 import re
 import shutil
-import threading
 
 import pytest
 
 from tests.loader.conftest import AS_OF, PULL_ID
-from tests.loader.test_cli import start
 
 LATER, LATER_ID = "2024-06-04T07:30:00Z", "20240604T073000Z"
 
@@ -193,28 +191,15 @@ def test_reload_wants_a_pull_or_all(run, arguments):
 # the lock
 
 
-def test_two_pulls_at_once_and_the_second_says_who_is_at_it(environment, tamper, run, tmp_path):
-    asked, over = threading.Event(), threading.Event()
-
-    def stall(request, response):
-        if request.path[0] == "export":
-            asked.set()
-            over.wait(60)
-        return response
-
-    tamper(stall)
-    try:
-        with start("pull", "--as-of", AS_OF) as process:
-            assert asked.wait(30)
-            for verb in (["pull", "--as-of", LATER], ["gc"]):
-                result = run(*verb)
-                assert result.exit_code == 8
-                assert f"process {process.pid}, since" in result.stderr
-            over.set()
-            process.communicate(timeout=60)
-            assert process.returncode == 0
-    finally:
-        over.set()
+def test_two_pulls_at_once_and_the_second_says_who_is_at_it(stalled, run, tmp_path):
+    process, go_on = stalled
+    for verb in (["pull", "--as-of", LATER], ["gc"]):
+        result = run(*verb)
+        assert result.exit_code == 8
+        assert f"process {process.pid}, since" in result.stderr
+    go_on.set()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
     assert run("pull", "--as-of", LATER).exit_code == 0
     assert not (tmp_path / "landing" / ".lock").exists()
 
