@@ -149,10 +149,11 @@ class DuckDBWarehouse(Warehouse):
 
 
 def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(f"create schema if not exists {RAW_SCHEMA}")
+    statements = [f"create schema if not exists {RAW_SCHEMA}"]
     for name, table in raw_tables().items():
         columns = ", ".join(f"{c.name} {_TYPES[c.type]}" for c in (*pull_columns(), *table.columns))
-        connection.execute(f"create table if not exists {RAW_SCHEMA}.{name} ({columns})")
+        statements.append(f"create table if not exists {RAW_SCHEMA}.{name} ({columns})")
+    connection.execute("; ".join(statements))
     listed = f"select table_name, column_name from duckdb_columns() where schema_name = '{RAW_SCHEMA}'"
     there = set(connection.execute(listed).fetchall())
     # A table of an older loader has not all of them.
