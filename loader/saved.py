@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -50,7 +51,7 @@ def land_saved(file: Path, folder: PullFolder) -> None:
                 f"{file.name} has no column {USER_ID!r}: it is no export of Chatfuel's People page."
                 f" Nothing was loaded. {EXPORT_AGAIN}"
             )
-        _check(plain)
+        _check(plain, header)
         kinds = {name: "system" if name in user_columns() else "custom" for name in header}
         rows = [{"name": name, "type": kind} for name, kind in kinds.items()]
         catalogue = json.dumps({"data": {"bot": {"variableSuggest": rows}}}).encode()
@@ -119,12 +120,16 @@ def _names(cells: list[str]) -> list[str]:
     ]
 
 
-def _check(file: Path) -> None:
+def _check(file: Path, header: Sequence[str]) -> None:
     """Refuse what a spreadsheet has changed."""
     rounded = long = 0
-    for block in WideCsv(file, remedy=EXPORT_AGAIN).blocks([*_FORMS]):
-        for place, (column, (form, problem)) in enumerate(_FORMS.items()):
+    for block in WideCsv(file, remedy=EXPORT_AGAIN).blocks(header):
+        for place, column in enumerate(header):
+            # Of each column, for it names what is not UTF-8.
             values = block.wide(place)
+            if column not in _FORMS:
+                continue
+            form, problem = _FORMS[column]
             if column == USER_ID:
                 rounded += pc.sum(pc.match_substring_regex(values, _ROUND_ID)).as_py() or 0
                 long += pc.sum(pc.match_substring_regex(values, _LONG_ID)).as_py() or 0

@@ -50,7 +50,7 @@ def test_what_is_certain_is_understood(load, query, content):
         (PLAIN + "Total: 5,,,\n", "row 6, column 'chatfuel user id': it is no user's id"),
         (PLAIN + "Total: 5\n", "row 6: it has not the 4 cells"),
         (PLAIN.replace("2024-06-01 10:00:00", "6/1/24 10:00"), "row 1, column 'signed up': a spreadsheet has changed the times"),
-        (PLAIN.encode("cp1252"), "row 1, column 'first name': it is not UTF-8"),
+        (PLAIN.encode("cp1252"), "people.csv, row 1, column 'first name': it is not UTF-8"),
         (PLAIN.replace(",", ";").encode("cp1252"), "it is not UTF-8"),
         (PLAIN.replace(",", ";") + '"open', "it is no CSV"),
         (PLAIN.replace("\n", ",\n").replace("lead,", "lead,x"), "row 1, column 4: it has a cell without a name"),
