@@ -11,6 +11,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,10 @@ class _Conversion:
             before = known.get(channel) if is_of_everyone else None
             export.path = self._write(export.landed.table, export.blocks(before))
             if is_of_everyone:
-                users = np.sort(np.concatenate([_NOBODY, *export.users]))
+                # Nearly always the same in each: kept once, for there are many exports.
+                export.users = _one_of(export.users, [other.users for other in of_everyone])
+                export.written = _one_of(export.written, [other.written for other in of_everyone])
+                users = np.sort(export.users)
                 known[channel] = users if before is None else users[_is_in(users, before)]
         # What Arrow has freed and kept is needed by numpy now: some 40 MB of the peak.
         pa.default_memory_pool().release_unused()
@@ -200,13 +204,10 @@ class _Conversion:
         Who signed up or was deleted between two downloads is left out; otherwise values that were not served
         would look like values that were cleared. So is who was in another channel; returned are the others.
         """
-        # Counted from the end, a user's first row is the last.
-        last_rows = [
-            np.unique(np.concatenate([_NOBODY, *export.users])[::-1], return_index=True) for export in exports
-        ]
-        users, found = np.unique(np.concatenate([users for users, _ in last_rows]), return_counts=True)
-        common = users[found == len(exports)]
-        everyone, missing = len(users), len(users) - len(common)
+        different = {id(export.users): export.users for export in exports}
+        common = reduce(np.intersect1d, map(np.unique, different.values()))
+        everyone = len(reduce(np.union1d, map(np.unique, different.values())))
+        missing = everyone - len(common)
         if not len(common) and len(exports) > 1:
             raise RefusedError(f"An export of the users is empty. Nothing was loaded. {exports[0].remedy}")
         # One is let through also where there are fewer than a hundred.
@@ -216,9 +217,9 @@ class _Conversion:
                 " one was cut short. Nothing was loaded. Pull again."
                 f" If it is right: `python -m loader reload {self.folder.pull.pull_id} --force`."
             )
-        landed = exports[0].landed if exports else None
-        if landed and landed.contacts is not None and not force:
-            rows = sum(map(len, exports[0].users))
+        landed = exports[0].landed
+        if landed.contacts is not None and not force:
+            rows = len(exports[0].users)
             if abs(rows - landed.contacts) > max(1, landed.contacts * MOST_LEFT_OUT):
                 raise RefusedError(
                     f"{landed.name} has {rows} contacts, and Chatfuel counted {landed.contacts}: it is not"
@@ -228,13 +229,11 @@ class _Conversion:
         if len(twice := common[_is_in(common, taken)]):
             log.warning("%d users of %s are in another channel too.", len(twice), exports[0].landed.name)
             common = common[~_is_in(common, taken)]
-        for export, (users, from_end) in zip(exports, last_rows, strict=True):
-            written = np.concatenate([_NOBODY, *export.written]).astype(bool)
-            kept = np.zeros(len(written), bool)
-            kept[len(kept) - 1 - from_end[_is_in(users, common)]] = True
-            if (kept != written).any():
+        kept = {key: _last_rows(users, common) for key, users in different.items()}
+        for export in exports:
+            if (kept[id(export.users)] != export.written).any():
                 progress(f"converting {export.landed.name} again")
-                self._write(export.landed.table, export.blocks(kept=kept), export.path)
+                self._write(export.landed.table, export.blocks(kept=kept[id(export.users)]), export.path)
         return common
 
     def _parse(self, landed: LandedFile) -> Any:
@@ -319,7 +318,7 @@ class _Export:
 
     Attributes:
         landed: The file.
-        users: A number for the user of each row, block after block; none of the broadcast list.
+        users: A number for the user of each row, once it is converted; none of the broadcast list.
         written: The same, whether the row was written.
         path: What was made of it.
         remedy: What is told to do where it is refused.
@@ -339,8 +338,7 @@ class _Export:
         ``others`` are the numbers of users whose ids are none, the same for all exports.
         """
         self.landed, self._others, self.remedy = landed, others, remedy
-        self.users: list[np.ndarray] = []
-        self.written: list[np.ndarray] = []
+        self.users, self.written = _NOBODY, _NOBODY.astype(bool)
         self.path = Path()
         self._csv = WideCsv(path / landed.name, remedy=remedy)
         self._panel, self._moments = panel, set()
@@ -388,6 +386,7 @@ class _Export:
 
     def blocks(self, known: np.ndarray | None = None, kept: np.ndarray | None = None) -> Iterator[list]:
         """Yield the columns of the raw table, block after block: of these users, of these rows, or of all."""
+        read, written = [self.users], [self.written]
         for block in self._csv.blocks(self._columns):
             if self.landed.table == "broadcasts":
                 columns = [block.wide(place) for place in range(len(self._columns))]
@@ -406,8 +405,8 @@ class _Export:
             if kept is None:
                 numbers = _numbers(users, self._others)
                 of_block = np.ones(block.rows, bool) if known is None else _is_in(numbers, known)
-                self.users.append(numbers)
-                self.written.append(of_block)
+                read.append(numbers)
+                written.append(of_block)
             else:
                 of_block = kept[block.first : block.first + block.rows]
             match self.landed.table:
@@ -428,6 +427,8 @@ class _Export:
                         _encoded(block.column[found], self._names),
                         self._converted(block.values.filter(found), block.column[found]),
                     ]
+        if kept is None:
+            self.users, self.written = np.concatenate(read), np.concatenate(written)
 
     def _converted(self, values: pa.StringArray, columns: np.ndarray) -> pa.StringArray:
         """Return values, those that are moments as such."""
@@ -459,6 +460,20 @@ def _numbers(users: pa.StringArray, others: dict[str, int]) -> np.ndarray:
     for row in np.flatnonzero(numbers == 0):
         numbers[row] = others.setdefault(users[row].as_py(), ~len(others))
     return numbers
+
+
+def _one_of(array: np.ndarray, others: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the first that is the same."""
+    return next((other for other in others if np.array_equal(other, array)), array)
+
+
+def _last_rows(users: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return which rows are the last of a user, of these users."""
+    # Counted from the end, a user's first row is the last.
+    found, from_end = np.unique(users[::-1], return_index=True)
+    is_last = np.zeros(len(users), bool)
+    is_last[len(users) - 1 - from_end[_is_in(found, among)]] = True
+    return is_last
 
 
 def _is_in(users: np.ndarray, known: np.ndarray) -> np.ndarray:
