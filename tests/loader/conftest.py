@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -100,10 +100,10 @@ def invoke(*arguments: str) -> Result:
     return result
 
 
-def start(*arguments: str, **options) -> subprocess.Popen:
+def start(*arguments: str, command: Sequence[str] = ("-m", "loader"), **options) -> subprocess.Popen:
     """Run the loader as a process."""
     return subprocess.Popen(
-        [sys.executable, "-m", "loader", *arguments],
+        [sys.executable, *command, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         text=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,

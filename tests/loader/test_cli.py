@@ -23,6 +23,15 @@ def run(*arguments, **options):
     return process.returncode, out, err
 
 
+# `python -m loader`, without its seconds between attempts
+WITHOUT_WAITING = """
+from dataclasses import replace
+from loader import cli
+cli.PATIENCE = replace(cli.PATIENCE, first_wait=0)
+cli.main()
+"""
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -59,7 +68,7 @@ def test_check_finds_what_is_wrong_and_writes_nothing(
     environment, tmp_path, monkeypatch, name, value, code, says
 ):
     monkeypatch.setenv(name, value)
-    returned, out, err = run("check")
+    returned, out, err = run("check", command=("-c", WITHOUT_WAITING))
     assert (returned, err) == (code, "")
     (wrong,) = [line for line in out.splitlines() if not line.startswith("ok  ")]
     assert wrong.startswith("NO  ")
@@ -73,7 +82,7 @@ def test_what_is_wrong_is_one_line_and_an_exit_code_and_nothing_is_written(
     environment, tmp_path, monkeypatch, name, value, code, says
 ):
     monkeypatch.setenv(name, value)
-    returned, out, err = run("pull")
+    returned, out, err = run("pull", command=("-c", WITHOUT_WAITING))
     assert (returned, out) == (code, "")
     assert err.startswith("Error: ")
     assert err.count("\n") == 1
