@@ -119,6 +119,8 @@ class Oracle:
     ) -> list[dict[str, Any]]:
         """The rows of a query, as JSON values, over tables that hold `contents` (by project.dataset.table).
 
+        A row may lack columns that the query does not need.
+
         Raises:
             RejectedError: the evaluator cannot run it.
         """
@@ -127,7 +129,9 @@ class Oracle:
             quoted = "`" + name.replace(".", "`.`") + "`"
             if quoted in query:
                 query = query.replace(quoted, f"oracle_input_{number}")
-                inputs.append(f"oracle_input_{number} as ({inline(self.tables[name], rows)})")
+                given = rows[0] if rows else self.tables[name]
+                columns = {column: kind for column, kind in self.tables[name].items() if column in given}
+                inputs.append(f"oracle_input_{number} as ({inline(columns, rows)})")
         # An input of its own even where the query reads none, so that there is one form of statement.
         inputs.append(f"oracle_query as ({query}\n)")
         statement = f"with {', '.join(inputs)} select to_json_string(t) from oracle_query as t"

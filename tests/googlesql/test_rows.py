@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.emulator.compare import comparable, difference
@@ -44,7 +46,14 @@ def evaluate(judged, node, query, rows):
     names |= {
         f"chatfuel_raw.{table}": f"{GCP_PROJECT}.{DATASET}_raw.{table}" for table in RAW_SCHEMA["tables"]
     }
-    contents = {names[name]: rows[name] for name in rows if name in names}
+    # a column of which the query says no word, and that it does not give, takes time for nothing; rows that it
+    # counts have one all the same
+    words = {*re.findall(r"\w+", query), *node["columns"], "bot_id"}
+    contents = {
+        names[name]: [{column: row[column] for column in row if column in words} for row in rows[name]]
+        for name in rows
+        if name in names
+    }
     return judged.oracle.evaluate(node["unique_id"], query, contents)
 
 
