@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO_DUCKDB := data/demo/demo.duckdb
+# Whose pages are made: your bot's, once it was pulled, else the demo's
+SHOWN_DUCKDB := $(or $(CHATFUEL_DUCKDB_PATH),$(wildcard data/chatfuel.duckdb),$(DEMO_DUCKDB))
 # The warehouse of the nightly targets: dev, prod or emulator
 TARGET ?= dev
 # How much `make bench` measures: small, or full, the size of a real bot
@@ -83,13 +85,12 @@ artifacts: setup ## What dbt left of its last run, without SQL, for others to re
 # Apart from the artifacts of the build, which say how its tests went.
 docs dashboard site: export DBT_TARGET_PATH := target/site
 
-docs: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
-docs: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the docs site of CHATFUEL_DUCKDB_PATH, else of the demo
+docs dashboard: export CHATFUEL_DUCKDB_PATH := $(SHOWN_DUCKDB)
+docs: setup $(filter $(DEMO_DUCKDB),$(SHOWN_DUCKDB)) ## Make the docs site of your warehouse, or where there is none, of the demo
 	$(BIN)/dbt --quiet docs generate --static
 	@echo "The docs site: target/site/static_index.html"
 
-dashboard: export CHATFUEL_DUCKDB_PATH ?= $(DEMO_DUCKDB)
-dashboard: setup $(if $(CHATFUEL_DUCKDB_PATH),,$(DEMO_DUCKDB)) ## Make the dashboard of CHATFUEL_DUCKDB_PATH, else of the demo
+dashboard: setup $(filter $(DEMO_DUCKDB),$(SHOWN_DUCKDB)) ## Make the dashboard of your warehouse, or where there is none, of the demo
 	@$(BIN)/python -m dashboard.build
 
 looker: export CHATFUEL_DUCKDB_PATH = :memory:

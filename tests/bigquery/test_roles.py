@@ -89,7 +89,6 @@ def test_with_the_roles_of_the_set_up_the_service_account_does_all_its_work_and_
     emulator = Emulator(stand_in.url, None)
     project = GrantingProject(tmp_path / "none.duckdb", tmp_path, emulator, "chatfuel", gcp_project=PROJECT)
     now = bot.move_to(0)
-    pull_id = f"{now:%Y%m%dT%H%M%SZ}"
 
     def done(*arguments):
         result = run(stand_in, ACCOUNT, *arguments)
@@ -97,8 +96,6 @@ def test_with_the_roles_of_the_set_up_the_service_account_does_all_its_work_and_
         return result.output
 
     assert "NO" not in done("check")
-    done("pull", "--as-of", now.isoformat())
-    done("remove", pull_id, "--bot", bot.bot_id, "--yes")
     done("pull", "--as-of", now.isoformat())
     done("reload", "--all")
     done("gc", "--yes")
@@ -115,6 +112,8 @@ def test_with_the_roles_of_the_set_up_the_service_account_does_all_its_work_and_
     (user,) = project.query("select min(chatfuel_user_id) as id from chatfuel_raw.users")
     done("forget", "--user", user["id"], "--bot", bot.bot_id, "--yes")
     assert project.query(f"select * from chatfuel_raw.users where chatfuel_user_id = '{user['id']}'") == []
+    done("remove", f"{now:%Y%m%dT%H%M%SZ}", "--bot", bot.bot_id, "--yes")
+    assert project.query("select * from chatfuel_raw.users") == []
     assert stand_in.refused == []
     assert not [call for call in stand_in.calls if "insertAll" in call[1]]
 

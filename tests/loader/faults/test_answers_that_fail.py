@@ -58,8 +58,17 @@ def test_an_export_refused_for_its_many_fields_is_final(fault, fails):
 # Busy
 
 
-@pytest.mark.parametrize("name", ["429", "429-date", "500", "502", "503", "504"])
-@pytest.mark.parametrize("on", ["segments", "users", "broadcast_stats"])
+@pytest.mark.parametrize(
+    ("name", "on"),
+    [
+        ("429", "segments"),
+        ("429-date", "users"),
+        ("500", "broadcast_stats"),
+        ("502", "segments"),
+        ("503", "users"),
+        ("504", "broadcast_stats"),
+    ],
+)
 def test_a_burst_shorter_than_the_attempts_is_outlived(fault, whole, asked, name, on):
     undisturbed = {"segments": 1, "users": 5, "broadcast_stats": 1}[on]
     fault(name, on=on, times=NOW_AND_QUICKLY.attempts - 1, seconds=0)
