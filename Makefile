@@ -24,7 +24,7 @@ setup: dbt_packages/.installed ## Make .venv with the pinned requirements, and f
 demo: setup ## 21 days of a simulated bot: pulled, built, shown (data/demo/); SURFACE=panel for one on the panel
 	@$(BIN)/python -m sandbox.demo $(SURFACE)
 
-test: setup ## Run all tests: a quarter of an hour on two cores
+test: setup ## Run all tests: ten to fifteen minutes on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-quick: setup ## The loader without its faults, and one small build with all unit tests: a minute and a half
