@@ -427,9 +427,10 @@ function reach() {
 
 // The last broadcasts, the newest first, each at the greatest age that it has reached, beside the others at that age.
 function lastBroadcasts() {
-  const ages = rows("ages").filter((age) => age.open_rate != null);
-  return rows("broadcasts").filter((row) => row.date <= state.to && row.opened != null).slice(0, 5)
-    .map((row) => ({ ...row, at: ages.filter((age) => age.broadcast_key === row.broadcast_key).at(-1) }));
+  return rows("broadcasts").filter((row) => row.date <= state.to && row.opened != null).slice(0, 5).map((row) => {
+    const ages = rows("ages").filter((age) => age.broadcast_key === row.broadcast_key && age.is_mature);
+    return { ...row, isAged: ages.length > 0, at: ages.filter((age) => age.open_rate != null).at(-1) };
+  });
 }
 
 const agedDays = (at) => `${at.age_days} ${at.age_days > 1 ? "days" : "day"}`;
@@ -551,7 +552,7 @@ function atEqualAge() {
     [
       { name: "Sent", show: (row) => longDay(row.date), value: (row) => row.date },
       { name: "Message", isText: true, show: linkTo, value: (row) => row.message },
-      { name: "At the age of", show: ({ at }) => (at ? agedDays(at) : "not a day old"), value: ({ at }) => at?.age_days, defined: ["ages.age_days"] },
+      { name: "At the age of", show: ({ at, isAged }) => (at ? agedDays(at) : isAged ? "no pull in time" : "not a day old"), value: ({ at }) => at?.age_days, defined: ["ages.age_days"] },
       ...of("open", "Opened"),
       ...of("click", "Clicked"),
     ],

@@ -142,6 +142,17 @@ def test_what_is_unusual_and_the_last_broadcasts_at_equal_age_are_told(browser, 
     ]
 
 
+def test_a_broadcast_older_than_the_pulls_is_not_called_young(browser, save):
+    told = tables()
+    told["ages"] |= {
+        "broadcast_key": ["b1", "b2"], "age_days": [7, 1], "is_mature": [True, False], "open_rate": [None, None]
+    }  # fmt: skip
+    told["ages"] = {name: values[:2] for name, values in told["ages"].items()}
+    open_page(browser, save(told), f"page=overview&{MONTH}")
+    cells = browser.execute_script(CELLS, "#last-broadcasts tbody tr")
+    assert [row[2] for row in cells] == ["not a day old", "no pull in time"]
+
+
 def test_a_broadcast_has_a_page_at_an_address_of_its_own(browser, made):
     open_page(browser, made, f"page=broadcasts&{MONTH}&broadcast=b2")
     assert "Not over: counts until 4 Jun 2024, 17:10 UTC." in text(browser)
