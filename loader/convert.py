@@ -205,8 +205,8 @@ class _Conversion:
         would look like values that were cleared. So is who was in another channel; returned are the others.
         """
         different = {id(export.users): export.users for export in exports}
-        common = reduce(np.intersect1d, map(np.unique, different.values()))
-        everyone = len(reduce(np.union1d, map(np.unique, different.values())))
+        of_exports = [np.unique(users) for users in different.values()]
+        common, everyone = reduce(np.intersect1d, of_exports), len(reduce(np.union1d, of_exports))
         missing = everyone - len(common)
         if not len(common) and len(exports) > 1:
             raise RefusedError(f"An export of the users is empty. Nothing was loaded. {exports[0].remedy}")

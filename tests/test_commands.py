@@ -89,3 +89,21 @@ def test_a_command_can_be_typed(words, sandbox, a_bot):
             assert ended.returncode == 0, ended.stderr
         case path, *_:
             assert (ROOT / path).exists()
+
+
+def test_make_shows_your_own_warehouse_once_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHATFUEL_DUCKDB_PATH", raising=False)
+    (tmp_path / "data").mkdir()
+
+    def shown():
+        tell = "tell: ; @echo $(SHOWN_DUCKDB)"
+        command = ["make", "--silent", "-f", str(ROOT / "Makefile"), "--eval", tell, "tell"]
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert shown() == "data/demo/demo.duckdb"
+    (tmp_path / "data" / "chatfuel.duckdb").touch()
+    assert shown() == "data/chatfuel.duckdb"
+    monkeypatch.setenv("CHATFUEL_DUCKDB_PATH", "another.duckdb")
+    assert shown() == "another.duckdb"
